@@ -1,0 +1,52 @@
+/** Addresses as people and programs write them. */
+
+/** A host name or IP address, and a port. */
+export interface HostPort {
+  hostname: string;
+  port: number;
+}
+
+const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+
+/** An IPv4-mapped IPv6 address as the IPv4 address it is; any other as it stands. */
+export function normalizeIp(ip: string): string {
+  return MAPPED_IPV4.exec(ip)?.[1] ?? ip;
+}
+
+/** `192.0.2.7:5000`, `[2001:db8::7]:5000`. */
+export function formatHostPort(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/**
+ * What limits per source are counted by. One subscriber has one IPv4 address, but a whole /64 network
+ * of IPv6 addresses.
+ *
+ * @param ip A normalised IP address.
+ */
+export function networkOf(ip: string): string {
+  if (!ip.includes(":")) return ip;
+  const [head = "", tail] = ip.split("%")[0]!.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  if (tail !== undefined) {
+    const after = tail === "" ? [] : tail.split(":");
+    while (groups.length + after.length < 8) groups.push("0");
+    groups.push(...after);
+  }
+  return groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(":") + "::/64";
+}
+
+/**
+ * Reads `HOST`, `HOST:PORT`, `IPv6` or `[IPv6]:PORT`.
+ *
+ * @returns undefined when the text is none of these or the port is not from 1 to 65535.
+ */
+export function parseHostPort(text: string, defaultPort: number): HostPort | undefined {
+  const bracketed = /^\[([0-9a-f:.%\w]+)\](?::(\d{1,5}))?$/i.exec(text);
+  const plain = /^([^\s:[\]/@]+)(?::(\d{1,5}))?$/.exec(text);
+  const bareIpv6 = /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.%\w]*$/i.exec(text);
+  const [, hostname, portText] = bracketed ?? plain ?? (bareIpv6 ? [, text] : []);
+  if (!hostname) return undefined;
+  const port = portText === undefined ? defaultPort : Number(portText);
+  return port >= 1 && port <= 65_535 ? { hostname, port } : undefined;
+}

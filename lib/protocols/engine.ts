@@ -1,0 +1,49 @@
+/**
+ * The one contract between a protocol engine and its host.
+ *
+ * An engine is a state machine without sockets, clocks or randomness: datagrams and the time go in,
+ * datagrams and events come out. The host owns the socket, the timer and the queue of what leaves.
+ *
+ * Time is in milliseconds on the host's monotonic clock; it never runs back.
+ */
+
+/** One remote address. The host hands out one object per address; engines key their maps by it. */
+export interface Peer {
+  /** For people: `192.0.2.7:5000` or `[2001:db8::7]:5000`, IPv4-mapped addresses written as IPv4. */
+  readonly address: string;
+  /** What limits per source are counted by: the IPv4 address, or the /64 prefix of an IPv6 one. */
+  readonly network: string;
+}
+
+/** Where an engine puts what it has to say. Bytes handed over are never touched again. */
+export interface Outbox<Event> {
+  /** Queues one datagram. Dropped and counted when the queue is full. */
+  send(peer: Peer, bytes: Uint8Array): void;
+  /**
+   * Queues the same datagram for many peers. A peer that still has an older broadcast queued gets
+   * this one in its place. `peers` is read before the call returns.
+   */
+  broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void;
+  /** Tells the host what people may want to know. Views inside an event are valid during the call. */
+  emit(event: Event): void;
+  /** Datagrams handed over that have not left yet. When it falls to 0 the host calls `advance`. */
+  readonly backlog: number;
+}
+
+/** A protocol's state machine. The same calls give the same outputs. */
+export interface Engine<Event> {
+  /**
+   * Takes one datagram. `datagram` is a view of a buffer that will be reused: copy what is kept.
+   * Whatever the bytes are, this does not throw.
+   */
+  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<Event>): void;
+  /** Does what is due. Calling it early is harmless. */
+  advance(now: number, out: Outbox<Event>): void;
+  /**
+   * When `advance` is wanted next; `Infinity` for never. Later than `now` after `advance(now)`. The
+   * host asks after every call, so this is cheap.
+   */
+  nextDeadline(): number;
+  /** Whether the engine keeps anything about this peer. The host forgets addresses it does not. */
+  remembers(peer: Peer): boolean;
+}

@@ -1,0 +1,123 @@
+/**
+ * SimpleNetSync 3 on the wire: a signed 64-bit little-endian number, then text.
+ *
+ * | direction | number | rest | meaning |
+ * | --- | --- | --- | --- |
+ * | to the server | -1 | nothing | id request; also the keep-alive of the Godot client |
+ * | to the server | >= 0 | UTF-8 | the sender's state; 0 with nothing is the Python keep-alive |
+ * | to the client | -1 | i64 | the id given to the client, 16 bytes in all |
+ * | to the client | >= 1 | ASCII JSON | snapshot: the states of all players by id |
+ */
+
+/** Bytes of the number at the start of every datagram. */
+export const NUMBER_BYTES = 8;
+/** The largest payload of a UDP datagram over IPv4: 65,535 less 20 of IP and 8 of UDP header. */
+export const DATAGRAM_BYTES_MAX = 65_507;
+/** The most state text a datagram can carry. */
+export const STATE_BYTES_MAX = DATAGRAM_BYTES_MAX - NUMBER_BYTES;
+
+const ID_REPLY_BYTES = 16;
+
+/** What a client may say to a server. `state` is a view of the datagram. */
+export type ClientMessage =
+  | { kind: "idRequest" }
+  | { kind: "state"; number: bigint; state: Uint8Array };
+
+/** What a server may say to a client. `json` is a view of the datagram. */
+export type ServerMessage =
+  | { kind: "idReply"; id: bigint }
+  | { kind: "snapshot"; number: bigint; json: Uint8Array };
+
+/** Why a datagram was refused: shorter than its header, an unused number, too long. */
+export type WireRefusal = "short" | "number" | "oversize";
+
+/** A message, or the reason why there is none. */
+export type Decoded<Message> = Message | { kind: "refused"; reason: WireRefusal };
+
+/** Reads what a client sent. Bytes after an id request are ignored, as the original does. */
+export function decodeClientMessage(datagram: Uint8Array): Decoded<ClientMessage> {
+  if (datagram.length < NUMBER_BYTES) return { kind: "refused", reason: "short" };
+  if (datagram.length > DATAGRAM_BYTES_MAX) return { kind: "refused", reason: "oversize" };
+  const number = readNumber(datagram, 0);
+  if (number >= 0n) return { kind: "state", number, state: datagram.subarray(NUMBER_BYTES) };
+  return number === -1n ? { kind: "idRequest" } : { kind: "refused", reason: "number" };
+}
+
+/** Reads what a server sent. An id reply is exactly 16 bytes; an id is never negative. */
+export function decodeServerMessage(datagram: Uint8Array): Decoded<ServerMessage> {
+  if (datagram.length < NUMBER_BYTES) return { kind: "refused", reason: "short" };
+  const number = readNumber(datagram, 0);
+  if (number >= 0n) return { kind: "snapshot", number, json: datagram.subarray(NUMBER_BYTES) };
+  if (number !== -1n) return { kind: "refused", reason: "number" };
+  if (datagram.length < ID_REPLY_BYTES) return { kind: "refused", reason: "short" };
+  if (datagram.length > ID_REPLY_BYTES) return { kind: "refused", reason: "oversize" };
+  const id = readNumber(datagram, NUMBER_BYTES);
+  return id >= 0n ? { kind: "idReply", id } : { kind: "refused", reason: "number" };
+}
+
+/** The datagram that asks a server for an id. */
+export function encodeIdRequest(): Uint8Array {
+  return encodeNumber(-1n, NUMBER_BYTES);
+}
+
+/** The datagram that tells a client its id. */
+export function encodeIdReply(id: bigint): Uint8Array {
+  const datagram = encodeNumber(-1n, ID_REPLY_BYTES);
+  writeNumber(datagram, NUMBER_BYTES, id);
+  return datagram;
+}
+
+/**
+ * The datagram that carries a client's state. With number 0 and no text it is a keep-alive.
+ *
+ * @param number From 0 up to 2^63 - 1, higher with every state.
+ * @param state At most {@link STATE_BYTES_MAX} bytes. The original server needs ASCII.
+ */
+export function encodeState(number: bigint, state: Uint8Array): Uint8Array {
+  const datagram = encodeNumber(number, NUMBER_BYTES + state.length);
+  datagram.set(state, NUMBER_BYTES);
+  return datagram;
+}
+
+/** Writes a number where a datagram keeps it. */
+export function writeNumber(bytes: Uint8Array, offset: number, number: bigint): void {
+  viewOf(bytes).setBigInt64(offset, number, true);
+}
+
+/**
+ * Reads the JSON of a snapshot.
+ *
+ * @returns The states by id in decimal, in the server's order; or undefined when it is not an object
+ * whose values are all strings.
+ */
+export function parseStates(json: Uint8Array): Map<string, string> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(strictUtf8.decode(json));
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const states = new Map<string, string>();
+  for (const [id, state] of Object.entries(value)) {
+    if (typeof state !== "string") return undefined;
+    states.set(id, state);
+  }
+  return states;
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function encodeNumber(number: bigint, bytes: number): Uint8Array {
+  const datagram = new Uint8Array(bytes);
+  writeNumber(datagram, 0, number);
+  return datagram;
+}
+
+function readNumber(bytes: Uint8Array, offset: number): bigint {
+  return viewOf(bytes).getBigInt64(offset, true);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
