@@ -49,3 +49,7 @@ declare module "@std/fmt/colors" {
   export function yellow(text: string): string;
   export function cyan(text: string): string;
 }
+
+declare module "@std/text/closest-string" {
+  export function closestString(word: string, candidates: readonly string[]): string;
+}

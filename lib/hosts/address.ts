@@ -2,7 +2,9 @@
 
 /** A host name or IP address, and a port. */
 export interface HostPort {
+  /** A name, or an IP address without brackets. */
   hostname: string;
+  /** From 1 to 65535. */
   port: number;
 }
 

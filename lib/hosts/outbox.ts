@@ -10,7 +10,9 @@ export interface OutboxPeer extends Peer {
 
 /** What an outbox did, in datagrams (and bytes) since it was made. */
 export interface OutboxCounters {
+  /** Datagrams the system took. */
   sent: number;
+  /** Their bytes. */
   sentBytes: number;
   /** The system refused to send: unreachable, too large. */
   failed: number;

@@ -89,8 +89,11 @@ function socketOf(conns: Deno.DatagramConn[], takesBoth = false): UdpSocket {
 
 /** What a {@link UdpHost} did since it was made, in datagrams and bytes. */
 export interface UdpCounters extends OutboxCounters {
+  /** Datagrams that arrived. */
   received: number;
+  /** Their bytes. */
   receivedBytes: number;
+  /** Receive calls the system failed; the host went on. */
   receiveErrors: number;
   /** Errors thrown by the engine or a listener: bugs, each reported to `onFault`. */
   faults: number;

@@ -82,9 +82,13 @@ export interface SyncServerOptions {
 
 /** How many addresses there are of each stage, and the size of the dictionary. */
 export interface SyncCensus {
+  /** Addresses that get snapshots. */
   players: number;
+  /** Addresses with an id that sent no state yet. */
   unverified: number;
+  /** Addresses that may come back under their id. */
   departed: number;
+  /** Length of the next snapshot. */
   snapshotBytes: number;
 }
 

@@ -1,0 +1,192 @@
+/** The words after a command, checked. */
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+
+/** What a person typed cannot be taken: exit status 2 and this one line. */
+export class UsageError extends Error {
+  /** The name of the class. */
+  override readonly name = "UsageError";
+}
+
+/** What a person asked for could not be done: exit status 1 and this one line. */
+export class CommandFailure extends Error {
+  /** The name of the class. */
+  override readonly name = "CommandFailure";
+}
+
+/** One `--option`. */
+export interface Option<T> {
+  /** One line of `--help`. */
+  readonly help: string;
+  /** How `--help` names the value; none for a switch. */
+  readonly placeholder?: string;
+  /** The value when the option is left out. */
+  readonly fallback: T;
+  /** Reads the value; throws a {@link UsageError} that says what would be right. */
+  read(text: string, name: string): T;
+}
+
+/** Options by name, in camel case. */
+export type Options = Record<string, Option<unknown>>;
+
+/** The values of options. */
+export type Values<O extends Options> = {
+  [K in keyof O]: O[K] extends Option<infer T> ? T : never;
+};
+
+/** What a command needs to know of its words. */
+export interface Grammar<O extends Options> {
+  /** The command as it is typed: `netsync sync`. */
+  readonly command: string;
+  /** The words without dashes as `--help` shows them: `[PORT]`. */
+  readonly positionals: string;
+  /** How many there may be at most. */
+  readonly positionalsMax: number;
+  /** What the command does, in a paragraph. */
+  readonly about: string;
+  readonly options: O;
+  /** More lines at the end of `--help`. */
+  readonly epilogue?: string;
+}
+
+/** The words, understood; or that help was asked for. */
+export type Words<O extends Options> =
+  | { help: true }
+  | { help: false; positionals: string[]; values: Values<O> };
+
+/** An option with a number. */
+export function numberOption<const T extends number | undefined>(spec: {
+  help: string;
+  placeholder: string;
+  fallback: T;
+  min: number;
+  max: number;
+  integer?: boolean;
+}): Option<number | T> {
+  return {
+    help: spec.help,
+    placeholder: spec.placeholder,
+    fallback: spec.fallback,
+    read: (text, name) => readNumber(text, name, spec),
+  };
+}
+
+/** An option with one of a few words. */
+export function choiceOption<T extends string>(spec: {
+  help: string;
+  choices: readonly T[];
+  fallback: T;
+}): Option<T> {
+  return {
+    help: spec.help,
+    placeholder: spec.choices.join("|"),
+    fallback: spec.fallback,
+    read(text, name): T {
+      const choice = spec.choices.find((choice) => choice === text);
+      if (choice === undefined) {
+        throw new UsageError(`${name} must be one of ${spec.choices.join(", ")}, not "${text}"`);
+      }
+      return choice;
+    },
+  };
+}
+
+/** An option with any text. */
+export function textOption(spec: { help: string; placeholder: string }): Option<
+  string | undefined
+> {
+  return { ...spec, fallback: undefined, read: (text): string => text };
+}
+
+/** A switch. */
+export function flagOption(help: string): Option<boolean> {
+  return { help, fallback: false, read: (): boolean => true };
+}
+
+/** Reads a number written in plain decimal. */
+export function readNumber(
+  text: string,
+  name: string,
+  range: { min: number; max: number; integer?: boolean },
+): number {
+  const pattern = range.integer ? /^\d+$/ : /^\d+(\.\d+)?$/;
+  const value = pattern.test(text) ? Number(text) : NaN;
+  if (!(value >= range.min && value <= range.max)) {
+    const kind = range.integer ? "a whole number" : "a number";
+    throw new UsageError(
+      `${name} must be ${kind} from ${range.min} to ${range.max}, not "${text}"`,
+    );
+  }
+  return value;
+}
+
+/** Reads a port to listen on. */
+export function readPort(text: string): number {
+  return readNumber(text, "PORT", { min: 0, max: 65_535, integer: true });
+}
+
+/**
+ * Reads the words of a command.
+ *
+ * @throws {UsageError} An unknown option, a bad or missing value, too many words.
+ */
+export function readWords<O extends Options>(
+  words: readonly string[],
+  grammar: Grammar<O>,
+): Words<O> {
+  const optionOf = new Map(Object.entries(grammar.options).map(([key, o]) => [kebab(key), o]));
+  const names = [...optionOf.keys()];
+  const parsed = parseArgs(words, {
+    boolean: ["help", ...names.filter((name) => !optionOf.get(name)!.placeholder)],
+    string: ["_", ...names.filter((name) => optionOf.get(name)!.placeholder)],
+    collect: [],
+    alias: { h: "help" },
+    unknown(word, key): unknown {
+      if (key === undefined) return true;
+      const near = closestString(word.replace(/^-+/, "").split("=")[0]!, [...names, "help"]);
+      throw new UsageError(`unknown option ${word.split("=")[0]}: did you mean --${near}?`);
+    },
+  });
+  if (parsed.help) return { help: true };
+  const positionals = parsed._.map(String);
+  if (positionals.length > grammar.positionalsMax) {
+    throw new UsageError(`"${positionals[grammar.positionalsMax]}" is one word too many`);
+  }
+  const values: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(grammar.options)) {
+    const name = kebab(key);
+    const given = parsed[name];
+    if (given === undefined || given === false) {
+      values[key] = option.fallback;
+    } else if (given === "") {
+      throw new UsageError(`--${name} needs a value: --${name} ${option.placeholder}`);
+    } else {
+      values[key] = option.read(String(given), `--${name}`);
+    }
+  }
+  return { help: false, positionals, values: values as Values<O> };
+}
+
+/** The text of `--help`. */
+export function helpOf(grammar: Grammar<Options>): string {
+  const rows = Object.entries(grammar.options).map(([key, { placeholder, help }]) => [
+    `--${kebab(key)}${placeholder ? ` ${placeholder}` : ""}`,
+    help,
+  ]);
+  rows.push(["--help", "this text"]);
+  const width = Math.max(...rows.map(([left]) => left!.length));
+  return [
+    `usage: ${grammar.command} ${grammar.positionals} [options]`,
+    "",
+    grammar.about,
+    "",
+    ...rows.map(([left, right]) =>
+      `  ${left!.padEnd(width)}  ${right!.replaceAll("\n", "\n" + " ".repeat(width + 4))}`
+    ),
+    ...(grammar.epilogue ? ["", grammar.epilogue] : []),
+  ].join("\n");
+}
+
+function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,95 @@
+/** Running an engine as a service: until a signal says stop. */
+import type { Logger } from "@logtape/logtape";
+import config from "../../deno.json" with { type: "json" };
+import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import type { Engine } from "../protocols/engine.ts";
+import { CommandFailure } from "./options.ts";
+
+/** The version of netsync. */
+export const VERSION: string = config.version;
+
+/** How this program is called on this machine. */
+export const PROGRAM: string = Deno.build.standalone ? "netsync" : "deno run --allow-net main.ts";
+
+/** What {@link runUdpService} needs. */
+export interface UdpService<Event> {
+  engine: Engine<Event>;
+  port: number;
+  hostname: string | undefined;
+  logger: Logger;
+  onEvent: (event: Event) => void;
+  /** Called once the port is open: time for the first lines. */
+  onListening: (socket: UdpSocket) => void;
+}
+
+/** The signals that end a service. A system that does not know one has the others. */
+const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
+
+/**
+ * Opens the port and serves until the first stop signal; a second one ends the process at once.
+ *
+ * @returns What was received and sent.
+ * @throws {CommandFailure} The port cannot be had.
+ */
+export async function runUdpService<Event>(service: UdpService<Event>): Promise<UdpCounters> {
+  const stop = stopSignal();
+  try {
+    const socket = await openPort(service.port, service.hostname);
+    const host = new UdpHost(service.engine, socket, {
+      onEvent: service.onEvent,
+      onFault: (error) =>
+        service.logger.error("internal error: {error}", { event: "fault", error }),
+    });
+    service.onListening(socket);
+    await stop.received;
+    await host.close();
+    return host.counters;
+  } finally {
+    stop.ignore();
+  }
+}
+
+/** The first stop signal as a promise. A second one ends the process with status 130. */
+export function stopSignal(): { received: Promise<void>; ignore: () => void } {
+  const { promise: received, resolve } = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = (): void => {
+    if (++signals > 1) Deno.exit(130);
+    resolve();
+  };
+  const known = STOP_SIGNALS.filter((signal) => {
+    try {
+      Deno.addSignalListener(signal, onSignal);
+      return true;
+    } catch {
+      return false; // This system does not have it.
+    }
+  });
+  const ignore = (): void => known.forEach((name) => Deno.removeSignalListener(name, onSignal));
+  return { received, ignore };
+}
+
+async function openPort(port: number, hostname: string | undefined): Promise<UdpSocket> {
+  try {
+    return await openUdp({ port, hostname });
+  } catch (error) {
+    throw new CommandFailure(explain(error, port, hostname));
+  }
+}
+
+function explain(error: unknown, port: number, hostname: string | undefined): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return `UDP port ${port} is in use, perhaps by another netsync: ` +
+      `stop that, or choose another port, for example ${port < 65_535 ? port + 1 : port - 1}`;
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `this system does not let you open UDP port ${port}: choose one from 1024 up`;
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return "netsync may not use the network: start it with deno run --allow-net main.ts";
+  }
+  if (hostname !== undefined) {
+    return `--host ${hostname} is not an address of this computer: leave it out to listen on all`;
+  }
+  return `UDP port ${port} cannot be opened: ${error instanceof Error ? error.message : error}`;
+}

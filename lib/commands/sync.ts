@@ -1,0 +1,155 @@
+/** `netsync [PORT]`, `netsync sync [PORT]`: the SimpleNetSync server. */
+import { SYNC_PORT } from "../clients/sync.ts";
+import { formatHostPort } from "../hosts/address.ts";
+import type { UdpSocket } from "../hosts/udp.ts";
+import { localAddresses } from "../home/local_addresses.ts";
+import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
+import { SyncObserver } from "../observe/sync.ts";
+import { createSyncServer } from "../protocols/sync/server.ts";
+import {
+  choiceOption,
+  flagOption,
+  type Grammar,
+  helpOf,
+  numberOption,
+  readPort,
+  readWords,
+  textOption,
+} from "./options.ts";
+import { PROGRAM, runUdpService, VERSION } from "./service.ts";
+
+const options = {
+  host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
+  rate: numberOption({
+    placeholder: "HZ",
+    min: 0,
+    max: 1_000,
+    fallback: undefined,
+    help: "snapshots a second to each player at most; 0: one for every state received\n" +
+      "(60, and more to a small group, as often as 4000 packets a second allow)",
+  }),
+  timeout: numberOption({
+    placeholder: "SECONDS",
+    min: 0.1,
+    max: 86_400,
+    fallback: 10,
+    help: "a player not heard for so long has left (10)",
+  }),
+  maxClients: numberOption({
+    placeholder: "N",
+    min: 1,
+    max: 100_000,
+    integer: true,
+    fallback: 1_024,
+    help: "players at most; more get no answer until one leaves (1024)",
+  }),
+  maxPerIp: numberOption({
+    placeholder: "N",
+    min: 1,
+    max: 100_000,
+    integer: true,
+    fallback: 64,
+    help: "players of one IPv4 address or IPv6 /64 network at most (64)",
+  }),
+  maxState: numberOption({
+    placeholder: "BYTES",
+    min: 1,
+    max: 65_491,
+    integer: true,
+    fallback: 65_491,
+    help: "longest state of a player; longer ones are refused (65491)",
+  }),
+  logLevel: choiceOption({
+    choices: LOG_LEVELS,
+    fallback: "info",
+    help: "which lines to print (info)",
+  }),
+  json: flagOption("print one JSON object a line"),
+};
+
+/** What the command takes. */
+export const grammar: Grammar<typeof options> = {
+  command: "netsync sync",
+  positionals: "[PORT]",
+  positionalsMax: 1,
+  about: `Lets the players of a game see each other's state: a SimpleNetSync server on UDP.
+PORT is ${SYNC_PORT} unless given; 0 takes a free one.`,
+  options,
+};
+
+/** Runs the server until it is told to stop. */
+export async function run(words: readonly string[]): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return console.log(helpOf(grammar));
+  const { values, positionals: [portText] } = parsed;
+  configureLog(values.logLevel, values.json);
+  const logger = loggerOf("sync");
+  const engine = createSyncServer({
+    firstSnapshotNumber: Date.now() * 1_000,
+    rateHz: values.rate,
+    // Who names a rate means it.
+    eagerPacketsPerSecond: values.rate === undefined ? undefined : 0,
+    silenceMs: values.timeout * 1_000,
+    clientsMax: values.maxClients,
+    clientsPerNetworkMax: values.maxPerIp,
+    stateBytesMax: values.maxState,
+  });
+  const observer = new SyncObserver(
+    logger,
+    () => engine.census().players,
+    () => performance.now(),
+  );
+  const counters = await runUdpService({
+    engine,
+    port: portText === undefined ? SYNC_PORT : readPort(portText),
+    hostname: values.host,
+    logger,
+    onEvent: (event) => observer.observe(event),
+    onListening: (socket) => {
+      if (values.json) console.log(JSON.stringify(listeningEvent(socket)));
+      else firstLines(socket).forEach((line) => console.log(line));
+    },
+  });
+  logger.info(
+    "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
+    { event: "stopped", ...observer.counts, ...counters },
+  );
+}
+
+function listeningEvent({ port, addresses }: UdpSocket): Record<string, unknown> {
+  return {
+    time: new Date().toISOString(),
+    level: "info",
+    service: "sync",
+    event: "listening",
+    version: VERSION,
+    port,
+    addresses,
+  };
+}
+
+function firstLines({ port, addresses }: UdpSocket): string[] {
+  const isOpen = addresses.some((address) => /^(\[::\]|0\.0\.0\.0):/.test(address));
+  const rows: [string, string][] = [["listening on", addresses.join(" and ")]];
+  if (isOpen) {
+    const near = localAddresses();
+    rows.push(["on this computer", `localhost:${port}`]);
+    rows.push([
+      "on your network",
+      near === undefined || near.length === 0
+        ? `this computer's address, port ${port}`
+        : near.map((address) => formatHostPort(address, port)).join("  "),
+    ]);
+    rows.push([
+      "from outside",
+      `your public address, once your router forwards UDP port ${port} to this computer`,
+    ]);
+  }
+  const local = isOpen ? `localhost:${port}` : addresses[0];
+  rows.push(["see the players", `${PROGRAM} watch ${local}`], ["stop", "Ctrl+C"]);
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    `netsync ${VERSION} runs sync (SimpleNetSync) on UDP port ${port}`,
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ];
+}

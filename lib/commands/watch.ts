@@ -1,0 +1,138 @@
+/** `netsync watch HOST[:PORT]`: the states on a running sync server, live. */
+import { type SyncClient } from "../clients/sync.ts";
+import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
+import { joinServer } from "./join.ts";
+import { stopSignal } from "./service.ts";
+
+const options = {
+  json: flagOption("print one JSON object a line for every change"),
+};
+
+/** What the command takes. */
+export const grammar: Grammar<typeof options> = {
+  command: "netsync watch",
+  positionals: "HOST[:PORT]",
+  positionalsMax: 1,
+  about: `Shows the states on a sync server: a live table in a terminal, otherwise a line a change.
+The protocol knows no spectators: to the others, the watcher is a player whose state is empty.`,
+  options,
+};
+
+/** Long states are cut to this many characters outside a terminal; the table cuts to its width. */
+const STATE_CHARACTERS_MAX = 200;
+const REDRAW_MS = 100;
+const NOTE_MS = 2_000;
+
+/** Watches until it is told to stop. */
+export async function run(words: readonly string[]): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return console.log(helpOf(grammar));
+  const { positionals: [address], values: { json } } = parsed;
+  const stop = stopSignal();
+  const client = await joinServer(address, "netsync watch");
+  client.send("");
+  const screen = Deno.stdout.isTerminal() && !json ? new Table(client, address!) : undefined;
+  if (!screen) printChanges(client, json);
+  await stop.received;
+  screen?.close();
+  await client.close();
+  stop.ignore();
+}
+
+function printChanges(client: SyncClient, json: boolean): void {
+  const print = (event: string, id: string, state?: string): void => {
+    const time = new Date().toISOString();
+    if (json) return console.log(JSON.stringify({ time, event, id, state }));
+    const text = state === undefined ? "" : ` ${printable(state, STATE_CHARACTERS_MAX)}`;
+    console.log(`${time.slice(11, 23)} ${id} ${event}${text}`);
+  };
+  print("watching", client.id);
+  client.on("joined", ({ id, state }) => id === client.id || print("joined", id, state));
+  client.on("changed", ({ id, state }) => print("changed", id, state));
+  client.on("left", ({ id }) => print("left", id));
+  client.on("disconnected", () => print("disconnected", client.id));
+  client.on("reconnected", ({ id }) => print("reconnected", id));
+}
+
+/** A table of the states on the alternate screen. */
+class Table {
+  readonly #client: SyncClient;
+  readonly #address: string;
+  readonly #changedAt = new Map<string, number>();
+  readonly #timer: number | ReturnType<typeof setInterval>;
+  #snapshots = 0;
+  #rate = 0;
+  #rateAt = performance.now();
+
+  constructor(client: SyncClient, address: string) {
+    this.#client = client;
+    this.#address = address;
+    const touch = ({ id }: { id: string }): void => void this.#changedAt.set(id, performance.now());
+    client.on("joined", touch);
+    client.on("changed", touch);
+    client.on("left", ({ id }) => this.#changedAt.delete(id));
+    client.on("states", () => this.#snapshots++);
+    write("\x1b[?1049h\x1b[?25l");
+    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    this.#draw();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    write("\x1b[?25h\x1b[?1049l");
+  }
+
+  #draw(): void {
+    const { columns, rows } = consoleSize();
+    const now = performance.now();
+    if (now - this.#rateAt >= 1_000) {
+      this.#rate = (1_000 * this.#snapshots) / (now - this.#rateAt);
+      this.#snapshots = 0;
+      this.#rateAt = now;
+    }
+    const { states, id: own, connected } = this.#client;
+    const players = [...states].filter(([id]) => id !== own);
+    const status = connected
+      ? `${players.length} players, ${this.#rate.toFixed(0)} snapshots a second`
+      : "connection lost, trying again";
+    const lines = [
+      `netsync watch ${this.#address}   ${status}   Ctrl+C to stop`,
+      "",
+      `${"id".padStart(6)}  ${"changed".padStart(8)}  state`,
+    ];
+    const shown = players.slice(0, Math.max(0, rows - lines.length - 1));
+    for (const [id, state] of shown) {
+      const agoMs = now - (this.#changedAt.get(id) ?? now);
+      const ago = agoMs < NOTE_MS ? "now" : `${Math.floor(agoMs / 1_000)} s`;
+      lines.push(`${id.padStart(6)}  ${ago.padStart(8)}  ${printable(state, columns)}`);
+    }
+    if (shown.length < players.length) {
+      lines.push(`   and ${players.length - shown.length} more`);
+    }
+    const text = lines.map((line) => `${line.slice(0, columns)}\x1b[K`).join("\r\n");
+    write(`\x1b[H${text}\x1b[J`);
+  }
+}
+
+/** A state in one line without control characters: it comes from anybody. */
+function printable(state: string, charactersMax: number): string {
+  const cut = state.length > charactersMax ? `${state.slice(0, charactersMax)}…` : state;
+  return cut.replace(/\p{C}/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : "\\u{" + code.toString(16) + "}";
+  });
+}
+
+function consoleSize(): { columns: number; rows: number } {
+  try {
+    return Deno.consoleSize();
+  } catch {
+    return { columns: 80, rows: 24 };
+  }
+}
+
+function write(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}

@@ -1,0 +1,129 @@
+import type { Logger } from "@logtape/logtape";
+import type { SyncEvent, SyncRefusal } from "../protocols/sync/server.ts";
+
+/** How many times each thing happened; the keys are metric labels. */
+export interface SyncCounts {
+  joined: number;
+  left: number;
+  returned: number;
+  restarted: number;
+  refused: Record<SyncRefusal, number>;
+}
+
+/** What a refusal means to the person who runs the server, and what to do about it. */
+const REFUSALS: Record<SyncRefusal, { hint: string; level: "debug" | "warning" }> = {
+  short: { hint: "a datagram too short for this protocol", level: "debug" },
+  number: { hint: "a datagram with a number that means nothing", level: "debug" },
+  oversize: { hint: "a datagram above 65507 bytes", level: "warning" },
+  stranger: {
+    hint: "a state from an address without an id; a client from before a restart must start anew",
+    level: "warning",
+  },
+  text: { hint: "a state that is not UTF-8; the previous one stands", level: "warning" },
+  "state-size": {
+    hint: "a state above --max-state; the previous one stands",
+    level: "warning",
+  },
+  "world-full": {
+    hint: "all states together would not fit into one datagram; the previous one stands. " +
+      "Send shorter states or play with fewer",
+    level: "warning",
+  },
+  full: { hint: "every place is taken; raise --max-clients for more", level: "warning" },
+  "full-network": {
+    hint: "too many clients from one address; raise --max-per-ip for more",
+    level: "warning",
+  },
+  "full-unverified": {
+    hint: "too many addresses asked for an id and then said nothing",
+    level: "warning",
+  },
+};
+
+/** A reason that keeps coming is one line per interval. */
+const REFUSED_LINE_EVERY_MS = 10_000;
+
+/** Turns the events of a sync server into log lines and counts. */
+export class SyncObserver {
+  /** What happened so far. */
+  readonly counts: SyncCounts;
+  readonly #logger: Logger;
+  readonly #players: () => number;
+  readonly #now: () => number;
+  readonly #refusals = new Map<SyncRefusal, { loggedAt: number; unlogged: number }>();
+
+  /**
+   * @param players How many there are now.
+   * @param now A monotonic clock in ms.
+   */
+  constructor(logger: Logger, players: () => number, now: () => number) {
+    this.#logger = logger;
+    this.#players = players;
+    this.#now = now;
+    const refused = Object.fromEntries(Object.keys(REFUSALS).map((reason) => [reason, 0]));
+    this.counts = {
+      joined: 0,
+      left: 0,
+      returned: 0,
+      restarted: 0,
+      refused: refused as Record<SyncRefusal, number>,
+    };
+  }
+
+  /** Takes one event. */
+  observe(event: SyncEvent): void {
+    switch (event.kind) {
+      case "joined":
+      case "left":
+      case "returned":
+      case "restarted":
+        this.counts[event.kind]++;
+        return this.#logger.info(PLAYER_LINES[event.kind], {
+          event: event.kind,
+          id: event.id,
+          address: event.peer.address,
+          players: this.#players(),
+        });
+      case "refused":
+        return this.#onRefused(event.reason, event.peer.address);
+      case "lagging":
+        return this.#logger.warning(
+          "sending takes longer than the rate allows: players get about {hz} snapshots a second " +
+            "instead of {rate}",
+          {
+            event: "lagging",
+            hz: Math.round(1_000 / event.roundMs),
+            rate: Math.round(1_000 / event.intervalMs),
+          },
+        );
+      default:
+        event satisfies never;
+    }
+  }
+
+  #onRefused(reason: SyncRefusal, address: string): void {
+    this.counts.refused[reason]++;
+    const now = this.#now();
+    const refusal = this.#refusals.get(reason) ?? { loggedAt: -Infinity, unlogged: 0 };
+    this.#refusals.set(reason, refusal);
+    refusal.unlogged++;
+    if (now - refusal.loggedAt < REFUSED_LINE_EVERY_MS) return;
+    const { hint, level } = REFUSALS[reason];
+    const others = refusal.unlogged - 1;
+    this.#logger[level](
+      others === 0
+        ? "refused from {address}: {hint}"
+        : "refused from {address} and {others} more: {hint}",
+      { event: "refused", reason, address, others, hint },
+    );
+    refusal.loggedAt = now;
+    refusal.unlogged = 0;
+  }
+}
+
+const PLAYER_LINES = {
+  joined: "player {id} joined from {address} ({players} playing)",
+  left: "player {id} left: nothing heard from {address} ({players} playing)",
+  returned: "player {id} is back from {address} ({players} playing)",
+  restarted: "player {id} started anew at {address} ({players} playing)",
+} as const;

@@ -1,0 +1,55 @@
+/** netsync: the first word chooses a command; without one, the sync server runs. */
+import { closestString } from "@std/text/closest-string";
+import * as bots from "./lib/commands/bots.ts";
+import { CommandFailure, UsageError } from "./lib/commands/options.ts";
+import { VERSION } from "./lib/commands/service.ts";
+import * as sync from "./lib/commands/sync.ts";
+import { holdWindow } from "./lib/commands/terminal.ts";
+import * as watch from "./lib/commands/watch.ts";
+
+const COMMANDS = new Map([["sync", sync], ["watch", watch], ["bots", bots]]);
+
+const HELP = `usage: netsync [PORT] [options]      run the sync server, as netsync sync does
+       netsync COMMAND [options]
+
+commands
+  sync [PORT]        players see each other's state: a SimpleNetSync server
+  watch HOST[:PORT]  shows the states on a running sync server
+  bots HOST[:PORT]   plays many clients on one and measures what they see
+
+netsync COMMAND --help tells the options of each; --version the version.`;
+
+/** Runs the command that the words name. Returns the exit status. */
+async function main(words: readonly string[]): Promise<number> {
+  try {
+    const [first = "", ...rest] = words;
+    if (first === "--help" || first === "-h" || first === "help") console.log(HELP);
+    else if (first === "--version") console.log(`netsync ${VERSION}`);
+    else if (/^(-|\d|$)/.test(first)) await sync.run(words);
+    else await commandNamed(first).run(rest);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`netsync: ${error.message} (see netsync --help)`);
+      return 2;
+    }
+    if (error instanceof CommandFailure) {
+      console.error(`netsync: ${error.message}`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+function commandNamed(name: string): typeof sync | typeof watch | typeof bots {
+  const command = COMMANDS.get(name);
+  if (command) return command;
+  const near = closestString(name, [...COMMANDS.keys()]);
+  throw new UsageError(`there is no command "${name}": did you mean ${near}?`);
+}
+
+if (import.meta.main) {
+  const status = await main(Deno.args);
+  if (status !== 0) holdWindow();
+  Deno.exit(status);
+}
