@@ -6,8 +6,12 @@ import { VERSION } from "./lib/commands/service.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
+import { flushOutput, printLine } from "./lib/observe/output.ts";
 
 const COMMANDS = new Map([["sync", sync], ["watch", watch], ["bots", bots]]);
+
+/** A service ends within a second of being told, whoever reads what it says. */
+const FLUSH_MS = 400;
 
 const HELP = `usage: netsync [PORT] [options]      run the sync server, as netsync sync does
        netsync COMMAND [options]
@@ -23,8 +27,8 @@ netsync COMMAND --help tells the options of each; --version the version.`;
 async function main(words: readonly string[]): Promise<number> {
   try {
     const [first = "", ...rest] = words;
-    if (first === "--help" || first === "-h" || first === "help") console.log(HELP);
-    else if (first === "--version") console.log(`netsync ${VERSION}`);
+    if (first === "--help" || first === "-h" || first === "help") printLine(HELP);
+    else if (first === "--version") printLine(`netsync ${VERSION}`);
     else if (/^(-|\d|$)/.test(first)) await sync.run(words);
     else await commandNamed(first).run(rest);
     return 0;
@@ -50,6 +54,7 @@ function commandNamed(name: string): typeof sync | typeof watch | typeof bots {
 
 if (import.meta.main) {
   const status = await main(Deno.args);
+  await flushOutput(FLUSH_MS);
   if (status !== 0) holdWindow();
   Deno.exit(status);
 }

@@ -1,5 +1,6 @@
 /** `netsync bots HOST[:PORT]`: many players on a sync server, and what they see. */
 import { BOT_STATE_BYTES_MIN, SyncBots, type SyncBotsReport } from "../clients/sync_bots.ts";
+import { printLine } from "../observe/output.ts";
 import { readServer } from "./join.ts";
 import {
   CommandFailure,
@@ -42,7 +43,7 @@ const options = {
     fallback: 10,
     help: "how long to measure, after a second to warm up (10)",
   }),
-  json: flagOption("print the summary as one JSON object"),
+  json: flagOption("print one JSON object a line; the last one is the summary"),
 };
 
 /** What the command takes. */
@@ -60,23 +61,27 @@ const WARM_UP_MS = 1_000;
 /** Plays for the time given, or until it is told to stop, and prints a summary. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return console.log(helpOf(grammar));
+  if (parsed.help) return printLine(helpOf(grammar));
   const { values: { count, rate, size, seconds, json } } = parsed;
   const server = readServer(parsed.positionals[0], "netsync bots");
   const stop = stopSignal();
   const bots = await connect({ server, count, rateHz: rate, stateBytes: size });
-  const say = (line: string): void => json ? undefined : console.log(line);
+  const say = (line: string): void => json ? undefined : printLine(line);
+  const tell = (event: string, facts: Record<string, number>): void =>
+    json ? printLine(JSON.stringify({ event, ...facts })) : undefined;
   try {
     say(`${bots.players} of ${count} players are in`);
+    tell("playing", { players: bots.players });
     if (bots.players < count) {
       say("the server has no more places for this address: raise --max-per-ip or --max-clients");
     }
     await Promise.race([stop.received, pause(WARM_UP_MS)]);
     bots.startMeasuring();
+    tell("measuring", { seconds });
     await Promise.race([stop.received, pause(1_000 * seconds)]);
     const report = bots.report();
-    if (json) console.log(JSON.stringify(rounded(report)));
-    else summary(report).forEach(say);
+    tell("summary", rounded(report));
+    summary(report).forEach(say);
   } finally {
     await bots.close();
     stop.ignore();

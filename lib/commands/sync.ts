@@ -4,6 +4,7 @@ import { formatHostPort } from "../hosts/address.ts";
 import type { UdpSocket } from "../hosts/udp.ts";
 import { localAddresses } from "../home/local_addresses.ts";
 import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
+import { printLine } from "../observe/output.ts";
 import { SyncObserver } from "../observe/sync.ts";
 import { createSyncServer } from "../protocols/sync/server.ts";
 import {
@@ -80,7 +81,7 @@ PORT is ${SYNC_PORT} unless given; 0 takes a free one.`,
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return console.log(helpOf(grammar));
+  if (parsed.help) return printLine(helpOf(grammar));
   const { values, positionals: [portText] } = parsed;
   configureLog(values.logLevel, values.json);
   const logger = loggerOf("sync");
@@ -106,8 +107,8 @@ export async function run(words: readonly string[]): Promise<void> {
     logger,
     onEvent: (event) => observer.observe(event),
     onListening: (socket) => {
-      if (values.json) console.log(JSON.stringify(listeningEvent(socket)));
-      else firstLines(socket).forEach((line) => console.log(line));
+      if (values.json) printLine(JSON.stringify(listeningEvent(socket)));
+      else firstLines(socket).forEach((line) => printLine(line));
     },
   });
   logger.info(

@@ -1,5 +1,6 @@
 /** `netsync watch HOST[:PORT]`: the states on a running sync server, live. */
 import { type SyncClient } from "../clients/sync.ts";
+import { printLine } from "../observe/output.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { joinServer } from "./join.ts";
 import { stopSignal } from "./service.ts";
@@ -26,7 +27,7 @@ const NOTE_MS = 2_000;
 /** Watches until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return console.log(helpOf(grammar));
+  if (parsed.help) return printLine(helpOf(grammar));
   const { positionals: [address], values: { json } } = parsed;
   const stop = stopSignal();
   const client = await joinServer(address, "netsync watch");
@@ -42,9 +43,9 @@ export async function run(words: readonly string[]): Promise<void> {
 function printChanges(client: SyncClient, json: boolean): void {
   const print = (event: string, id: string, state?: string): void => {
     const time = new Date().toISOString();
-    if (json) return console.log(JSON.stringify({ time, event, id, state }));
+    if (json) return printLine(JSON.stringify({ time, event, id, state }));
     const text = state === undefined ? "" : ` ${printable(state, STATE_CHARACTERS_MAX)}`;
-    console.log(`${time.slice(11, 23)} ${id} ${event}${text}`);
+    printLine(`${time.slice(11, 23)} ${id} ${event}${text}`);
   };
   print("watching", client.id);
   client.on("joined", ({ id, state }) => id === client.id || print("joined", id, state));

@@ -15,6 +15,11 @@ export function normalizeIp(ip: string): string {
   return MAPPED_IPV4.exec(ip)?.[1] ?? ip;
 }
 
+/** An IPv4 address as an IPv6 socket writes it. */
+export function mappedIpv4(ip: string): string {
+  return `::ffff:${ip}`;
+}
+
 /** `192.0.2.7:5000`, `[2001:db8::7]:5000`. */
 export function formatHostPort(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
@@ -44,11 +49,18 @@ export function networkOf(ip: string): string {
  * @returns undefined when the text is none of these or the port is not from 1 to 65535.
  */
 export function parseHostPort(text: string, defaultPort: number): HostPort | undefined {
-  const bracketed = /^\[([0-9a-f:.%\w]+)\](?::(\d{1,5}))?$/i.exec(text);
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text);
   const plain = /^([^\s:[\]/@]+)(?::(\d{1,5}))?$/.exec(text);
-  const bareIpv6 = /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.%\w]*$/i.exec(text);
-  const [, hostname, portText] = bracketed ?? plain ?? (bareIpv6 ? [, text] : []);
-  if (!hostname) return undefined;
+  const ipv6 = bracketed?.[1] ?? (plain ? undefined : text);
+  if (ipv6 !== undefined && !isIpv6(ipv6)) return undefined;
+  const hostname = ipv6 ?? plain![1]!;
+  const portText = (bracketed ?? plain)?.[2];
   const port = portText === undefined ? defaultPort : Number(portText);
   return port >= 1 && port <= 65_535 ? { hostname, port } : undefined;
+}
+
+/** Whether this is an IPv6 address, perhaps with the interface of a link-local one: `fe80::1%eth0`. */
+function isIpv6(text: string): boolean {
+  const [, address] = /^([0-9a-f:.]+)(?:%[\w.-]+)?$/i.exec(text) ?? [];
+  return address !== undefined && URL.canParse(`http://[${address}]/`);
 }

@@ -1,6 +1,6 @@
 /** Sockets and the clock for an engine over UDP. */
 import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
-import { formatHostPort, networkOf, normalizeIp } from "./address.ts";
+import { formatHostPort, mappedIpv4, networkOf, normalizeIp } from "./address.ts";
 import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts";
 
 /** Longer than any UDP payload, so that nothing arrives cut. */
@@ -10,6 +10,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** Receive errors in a row without a pause; beyond, a pause keeps the loop from spinning. */
 const RECEIVE_ERRORS_WITHOUT_PAUSE = 16;
 const RECEIVE_ERROR_PAUSE_MS = 100;
+/** How often an engine whose `advance` fails is asked to do what is due. */
+const STUCK_PAUSE_MS = 100;
+/** How often a free port is looked for that is free in both address families. */
+const FREE_PORT_TRIES = 16;
 
 /** Where a {@link UdpSocket} listens. */
 export interface UdpOptions {
@@ -43,6 +47,17 @@ export interface UdpSocket {
 export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
   const { hostname, port } = options;
   if (hostname !== undefined) return socketOf([listen(hostname, port)]);
+  for (let triesLeft = port === 0 ? FREE_PORT_TRIES : 1;; triesLeft--) {
+    try {
+      return await openBothFamilies(port);
+    } catch (error) {
+      // The port the system chose for IPv6 may be another program's in IPv4.
+      if (!(error instanceof Deno.errors.AddrInUse) || triesLeft <= 1) throw error;
+    }
+  }
+}
+
+async function openBothFamilies(port: number): Promise<UdpSocket> {
   let ipv6: Deno.DatagramConn;
   try {
     ipv6 = listen("::", port);
@@ -66,7 +81,8 @@ export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
 async function takesIpv4(): Promise<boolean> {
   const probe = listen("::", 0);
   try {
-    await probe.send(new Uint8Array(0), { ...probe.addr as Deno.NetAddr, hostname: "127.0.0.1" });
+    const hostname = mappedIpv4("127.0.0.1");
+    await probe.send(new Uint8Array(0), { ...probe.addr as Deno.NetAddr, hostname });
     return true;
   } catch {
     return false;
@@ -117,7 +133,7 @@ export class UdpHost<Event> {
   readonly #loops: Promise<void>[];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #armedFor = Infinity;
-  #closed = false;
+  #closing: Promise<void> | undefined;
   #received = 0;
   #receivedBytes = 0;
   #receiveErrors = 0;
@@ -168,15 +184,23 @@ export class UdpHost<Event> {
     const { conns } = this.#socket;
     const isIpv6 = ip.includes(":");
     const conn = conns.find(({ addr }) => isIpv6 === (addr as Deno.NetAddr).hostname.includes(":"));
-    const peer = new UdpPeer(conn ?? conns[0]!, { transport: "udp", hostname: ip, port });
+    // Not every system lets an IPv6 socket send to an IPv4 address that is not written as IPv6.
+    const hostname = conn || isIpv6 ? ip : mappedIpv4(ip);
+    const peer = new UdpPeer(conn ?? conns[0]!, { transport: "udp", hostname, port });
     this.#peers.keep(peer);
     return peer;
   }
 
   /** Sends what is queued, then closes the sockets. Calling it again is harmless. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  get #closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  async #close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#outbox.close();
     for (const conn of this.#socket.conns) conn.close();
@@ -205,10 +229,15 @@ export class UdpHost<Event> {
   #onDatagram(datagram: Uint8Array, address: Deno.NetAddr, conn: Deno.DatagramConn): void {
     this.#received++;
     this.#receivedBytes += datagram.length;
-    const known = this.#peers.get(address.hostname, address.port);
-    const peer = known ?? new UdpPeer(conn, address);
-    this.#guarded(() => this.#engine.receive(datagram, peer, performance.now(), this.#outbox));
-    if (!known && this.#engine.remembers(peer)) this.#peers.keep(peer);
+    this.#guarded(() => {
+      const known = this.#peers.get(address.hostname, address.port);
+      const peer = known ?? new UdpPeer(conn, address);
+      try {
+        this.#engine.receive(datagram, peer, performance.now(), this.#outbox);
+      } finally {
+        if (!known && this.#engine.remembers(peer)) this.#peers.keep(peer);
+      }
+    });
     this.#arm();
   }
 
@@ -216,16 +245,25 @@ export class UdpHost<Event> {
     this.act((now, out) => this.#engine.advance(now, out));
   }
 
-  /** Sets the timer for the engine's next deadline, unless an earlier one is set: it looks again. */
-  #arm(): void {
-    const deadline = this.#engine.nextDeadline();
+  /**
+   * Sets the timer for the engine's next deadline, unless an earlier one is set: it looks again.
+   *
+   * @param advancedTo Up to when the engine was just told to do what is due.
+   */
+  #arm(advancedTo = -Infinity): void {
+    let deadline = Infinity;
+    this.#guarded(() => deadline = this.#engine.nextDeadline());
+    // It failed to: without a pause the timer would fire for ever.
+    if (deadline <= advancedTo) deadline = advancedTo + STUCK_PAUSE_MS;
     if (deadline >= this.#armedFor || this.#closed) return;
     clearTimeout(this.#timer);
     this.#armedFor = deadline;
     const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, deadline - performance.now()));
     this.#timer = setTimeout(() => {
       this.#armedFor = Infinity;
-      this.#advance();
+      const now = performance.now();
+      this.#guarded(() => this.#engine.advance(now, this.#outbox));
+      this.#arm(now);
     }, waitMs);
   }
 

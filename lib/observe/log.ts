@@ -1,5 +1,6 @@
 /** Log lines: for people, or one JSON object a line for programs. */
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { printLine } from "./output.ts";
 
 /** The levels of `--log-level`, from most to fewest lines. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -12,7 +13,7 @@ export function configureLog(level: LogLevel, json: boolean): void {
   const format = json ? formatJson : formatText;
   configureSync({
     reset: true,
-    sinks: { output: (record) => console.log(format(record)) },
+    sinks: { output: (record) => printLine(format(record)) },
     loggers: [
       { category: "netsync", lowestLevel: level, sinks: ["output"] },
       // Errors of the logging itself.

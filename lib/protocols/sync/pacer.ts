@@ -26,6 +26,8 @@ const SLICE_DATAGRAMS_MAX = 64;
 const SLICE_BYTES_MAX = 2_000_000;
 /** The share of the time that sending may take; receiving keeps the rest. */
 const SENDING_SHARE_MAX = 0.7;
+/** A round this late is still on time. */
+const TIMER_LATE_MS = 4;
 /** Timers are only good to about a millisecond: how far sending may run ahead of its share. */
 const SHARE_SLACK_MS = 2;
 
@@ -61,7 +63,9 @@ export class Pacer {
 
   /** Starts a round. */
   startRound(now: number, players: number, bytes: number): void {
-    this.#roundStartedAt = now;
+    // A round that a late timer started counts from when it was due, or the rate would drift.
+    const dueAt = this.#roundStartedAt + this.#intervalFor(players, bytes);
+    this.#roundStartedAt = now - dueAt <= TIMER_LATE_MS ? dueAt : now;
     this.#roundIntervalMs = this.#intervalFor(players, bytes);
     this.#slices = Math.max(
       1,
