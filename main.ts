@@ -1,7 +1,6 @@
 /** netsync: the first word chooses a command; without one, the sync server runs. */
-import { closestString } from "@std/text/closest-string";
 import * as bots from "./lib/commands/bots.ts";
-import { CommandFailure, UsageError } from "./lib/commands/options.ts";
+import { CommandFailure, suggestionFor, UsageError } from "./lib/commands/options.ts";
 import { VERSION } from "./lib/commands/service.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
@@ -48,8 +47,7 @@ async function main(words: readonly string[]): Promise<number> {
 function commandNamed(name: string): typeof sync | typeof watch | typeof bots {
   const command = COMMANDS.get(name);
   if (command) return command;
-  const near = closestString(name, [...COMMANDS.keys()]);
-  throw new UsageError(`there is no command "${name}": did you mean ${near}?`);
+  throw new UsageError(`there is no command "${name}"${suggestionFor(name, [...COMMANDS.keys()])}`);
 }
 
 if (import.meta.main) {

@@ -54,13 +54,18 @@ export class Program implements AsyncDisposable {
     while (!(await this.#lines.next()).done);
   }
 
-  /** CPU seconds used and resident megabytes; zero where there is no /proc. */
+  /** CPU seconds used by all its threads, and resident megabytes; zero where there is no /proc. */
   use(): { cpuSeconds: number; residentMb: number } {
+    const proc = `/proc/${this.#child.pid}`;
     try {
-      const stat = Deno.readTextFileSync(`/proc/${this.#child.pid}/stat`);
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const ticks = Number(fields[11]) + Number(fields[12]);
-      return { cpuSeconds: ticks / 100, residentMb: (Number(fields[21]) * 4_096) / 1e6 };
+      let nanoseconds = 0;
+      for (const { name } of Deno.readDirSync(`${proc}/task`)) {
+        nanoseconds += Number(
+          Deno.readTextFileSync(`${proc}/task/${name}/schedstat`).split(" ")[0],
+        );
+      }
+      const pages = Number(Deno.readTextFileSync(`${proc}/statm`).split(" ")[1]);
+      return { cpuSeconds: nanoseconds / 1e9, residentMb: (pages * 4_096) / 1e6 };
     } catch {
       return { cpuSeconds: 0, residentMb: 0 };
     }

@@ -9,6 +9,7 @@ declare module "@std/assert" {
   export function assertEquals<T>(actual: T, expected: T, message?: string): void;
   export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
   export function assertStrictEquals<T>(actual: unknown, expected: T, message?: string): void;
+  export function assertNotStrictEquals<T>(actual: T, expected: T, message?: string): void;
   export function assertStringIncludes(actual: string, expected: string, message?: string): void;
   export function assertMatch(actual: string, expected: RegExp, message?: string): void;
   export function assertThrows<E extends Error = Error>(
@@ -52,4 +53,8 @@ declare module "@std/fmt/colors" {
 
 declare module "@std/text/closest-string" {
   export function closestString(word: string, candidates: readonly string[]): string;
+}
+
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(a: string, b: string): number;
 }

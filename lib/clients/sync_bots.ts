@@ -16,6 +16,7 @@ import {
   type SyncClientEngine,
   type SyncClientEvent,
 } from "../protocols/sync/client.ts";
+import { NUMBER_BYTES } from "../protocols/sync/wire.ts";
 
 /** Options of {@link SyncBots.connect}. */
 export interface SyncBotsOptions {
@@ -63,6 +64,8 @@ const FOLLOWED = 4;
 const PROBES = 8;
 /** A small receive queue must not be overrun. */
 const CONNECTING_MAX = 64;
+/** A bot that asked for an id for so long gets none. */
+const UNANSWERED_MS_MAX = 5_000;
 /** After a search that found nothing, so many snapshots are not searched. */
 const SEARCH_PAUSE = 16;
 const BURST_MAX = 64;
@@ -150,8 +153,10 @@ export class SyncBots {
     const connectInTurn = async (): Promise<void> => {
       while (started < count && performance.now() < deadline) {
         started++;
-        const bot = await Bot.connect(ip, this.#options, deadline, (ms) => this.#onLatency(ms));
-        if (bot) this.#bots.push(bot);
+        const giveUpAt = Math.min(deadline, performance.now() + UNANSWERED_MS_MAX);
+        const bot = await Bot.connect(ip, this.#options, giveUpAt, (ms) => this.#onLatency(ms));
+        if (!bot) return; // Nobody is there, or every place is taken.
+        this.#bots.push(bot);
       }
     };
     await Promise.all(Array.from({ length: Math.min(CONNECTING_MAX, count) }, connectInTurn));
@@ -304,8 +309,9 @@ class Bot {
     if (this.#lastNumber >= 0n) this.skipped += Number(number - this.#lastNumber - 1n);
     this.#lastNumber = number;
     this.snapshots++;
-    this.snapshotBytes += json.length;
-    this.snapshotBytesMax = Math.max(this.snapshotBytesMax, json.length);
+    const bytes = NUMBER_BYTES + json.length;
+    this.snapshotBytes += bytes;
+    this.snapshotBytesMax = Math.max(this.snapshotBytesMax, bytes);
     const now = performance.now();
     let text: string | undefined;
     for (const followed of this.#followed) {

@@ -61,14 +61,14 @@ const WARM_UP_MS = 1_000;
 /** Plays for the time given, or until it is told to stop, and prints a summary. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return printLine(helpOf(grammar));
+  if (parsed.help) return void printLine(helpOf(grammar));
   const { values: { count, rate, size, seconds, json } } = parsed;
   const server = readServer(parsed.positionals[0], "netsync bots");
-  const stop = stopSignal();
   const bots = await connect({ server, count, rateHz: rate, stateBytes: size });
-  const say = (line: string): void => json ? undefined : printLine(line);
+  const stop = stopSignal(); // Until now a signal ends this at once.
+  const say = (line: string): void => json ? undefined : void printLine(line);
   const tell = (event: string, facts: Record<string, number>): void =>
-    json ? printLine(JSON.stringify({ event, ...facts })) : undefined;
+    json ? void printLine(JSON.stringify({ event, ...facts })) : undefined;
   try {
     say(`${bots.players} of ${count} players are in`);
     tell("playing", { players: bots.players });

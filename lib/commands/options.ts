@@ -1,6 +1,7 @@
 /** The words after a command, checked. */
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /** What a person typed cannot be taken: exit status 2 and this one line. */
 export class UsageError extends Error {
@@ -136,15 +137,18 @@ export function readWords<O extends Options>(
 ): Words<O> {
   const optionOf = new Map(Object.entries(grammar.options).map(([key, o]) => [kebab(key), o]));
   const names = [...optionOf.keys()];
+  const flags = names.filter((name) => !optionOf.get(name)!.placeholder).concat("help");
+  refuseMisused(words, flags);
   const parsed = parseArgs(words, {
-    boolean: ["help", ...names.filter((name) => !optionOf.get(name)!.placeholder)],
-    string: ["_", ...names.filter((name) => optionOf.get(name)!.placeholder)],
+    boolean: flags,
+    string: ["_", ...names.filter((name) => !flags.includes(name))],
     collect: [],
     alias: { h: "help" },
     unknown(word, key): unknown {
       if (key === undefined) return true;
-      const near = closestString(word.replace(/^-+/, "").split("=")[0]!, [...names, "help"]);
-      throw new UsageError(`unknown option ${word.split("=")[0]}: did you mean --${near}?`);
+      const typed = word.split("=")[0]!;
+      const near = suggestionFor(typed, [...names, "help"].map((name) => `--${name}`));
+      throw new UsageError(`unknown option ${typed}${near}`);
     },
   });
   if (parsed.help) return { help: true };
@@ -165,6 +169,27 @@ export function readWords<O extends Options>(
     }
   }
   return { help: false, positionals, values: values as Values<O> };
+}
+
+/** Words that `parseArgs` would take, but not for what the person meant. */
+function refuseMisused(words: readonly string[], flags: readonly string[]): void {
+  for (const word of words) {
+    if (word === "--") return;
+    if (/^-[\d.]/.test(word)) throw new UsageError(`${word} is negative: no number here may be`);
+    if (/^--(_$|_=|no-.*=)/.test(word)) {
+      throw new UsageError(`unknown option ${word.split("=")[0]}`);
+    }
+    const [, name = "", value] = /^--([^=]+)(=.*)$/s.exec(word) ?? [];
+    if (flags.includes(name)) {
+      throw new UsageError(`--${name} takes no value: leave out ${value}`);
+    }
+  }
+}
+
+/** `: did you mean NAME?` for the name most like a word, or nothing when none is. */
+export function suggestionFor(word: string, names: readonly string[]): string {
+  const near = closestString(word, names);
+  return levenshteinDistance(word, near) <= near.length / 2 ? `: did you mean ${near}?` : "";
 }
 
 /** The text of `--help`. */

@@ -81,7 +81,7 @@ PORT is ${SYNC_PORT} unless given; 0 takes a free one.`,
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return printLine(helpOf(grammar));
+  if (parsed.help) return void printLine(helpOf(grammar));
   const { values, positionals: [portText] } = parsed;
   configureLog(values.logLevel, values.json);
   const logger = loggerOf("sync");

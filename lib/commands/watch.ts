@@ -27,10 +27,10 @@ const NOTE_MS = 2_000;
 /** Watches until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
-  if (parsed.help) return printLine(helpOf(grammar));
+  if (parsed.help) return void printLine(helpOf(grammar));
   const { positionals: [address], values: { json } } = parsed;
-  const stop = stopSignal();
   const client = await joinServer(address, "netsync watch");
+  const stop = stopSignal(); // Until now a signal ends this at once.
   client.send("");
   const screen = Deno.stdout.isTerminal() && !json ? new Table(client, address!) : undefined;
   if (!screen) printChanges(client, json);
@@ -43,7 +43,7 @@ export async function run(words: readonly string[]): Promise<void> {
 function printChanges(client: SyncClient, json: boolean): void {
   const print = (event: string, id: string, state?: string): void => {
     const time = new Date().toISOString();
-    if (json) return printLine(JSON.stringify({ time, event, id, state }));
+    if (json) return void printLine(JSON.stringify({ time, event, id, state }));
     const text = state === undefined ? "" : ` ${printable(state, STATE_CHARACTERS_MAX)}`;
     printLine(`${time.slice(11, 23)} ${id} ${event}${text}`);
   };

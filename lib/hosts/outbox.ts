@@ -101,33 +101,30 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
   async #pump(): Promise<void> {
     // What the engine says in one call is queued whole before the first send.
     await Promise.resolve();
-    for (;;) {
-      const letter = this.#letters.shift();
-      if (letter) await this.#transmit(letter.peer, letter.bytes);
-      const peer = this.#broadcasts.shift();
-      if (peer) {
-        const bytes = peer.queued!;
+    let lettersTurn = true;
+    while (this.#letters.length + this.#broadcasts.length > 0) {
+      const letter = lettersTurn ? this.#letters.shift() : undefined;
+      lettersTurn = !lettersTurn;
+      const peer = letter ? letter.peer : this.#broadcasts.shift();
+      if (!peer) continue;
+      const bytes = letter ? letter.bytes : peer.queued!;
+      if (!letter) {
         peer.queued = undefined;
         this.#broadcastInFlight = 1;
-        await this.#transmit(peer, bytes);
-        this.#broadcastInFlight = 0;
-        if (this.#broadcasts.length === 0) this.#onLeft();
-      } else if (!letter) {
-        break;
       }
+      try {
+        await peer.transmit(bytes);
+        this.counters.sent++;
+        this.counters.sentBytes += bytes.length;
+      } catch {
+        // Unreachable, too large, no buffer: this datagram is lost, as any datagram may be.
+        this.counters.failed++;
+      }
+      if (letter) continue;
+      this.#broadcastInFlight = 0;
+      if (this.#broadcasts.length === 0) this.#onLeft();
     }
     this.#pumping = undefined;
-  }
-
-  async #transmit(peer: OutboxPeer, bytes: Uint8Array): Promise<void> {
-    try {
-      await peer.transmit(bytes);
-      this.counters.sent++;
-      this.counters.sentBytes += bytes.length;
-    } catch {
-      // Unreachable, too large, no buffer: this datagram is lost, as any datagram may be.
-      this.counters.failed++;
-    }
   }
 }
 

@@ -258,7 +258,8 @@ export class UdpHost<Event> {
     if (deadline >= this.#armedFor || this.#closed) return;
     clearTimeout(this.#timer);
     this.#armedFor = deadline;
-    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, deadline - performance.now()));
+    // Timers count whole milliseconds: rounded down, one would fire early and be set again.
+    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(deadline - performance.now())));
     this.#timer = setTimeout(() => {
       this.#armedFor = Infinity;
       const now = performance.now();

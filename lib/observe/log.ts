@@ -11,9 +11,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** Sends all log lines from `level` up to the standard output. */
 export function configureLog(level: LogLevel, json: boolean): void {
   const format = json ? formatJson : formatText;
+  let lost = 0;
+  const output = (record: LogRecord): void => {
+    if (lost > 0 && printLine(format(lostLines(record, lost)))) lost = 0;
+    if (!printLine(format(record))) lost++;
+  };
   configureSync({
     reset: true,
-    sinks: { output: (record) => printLine(format(record)) },
+    sinks: { output },
     loggers: [
       { category: "netsync", lowestLevel: level, sinks: ["output"] },
       // Errors of the logging itself.
@@ -25,6 +30,13 @@ export function configureLog(level: LogLevel, json: boolean): void {
 /** The logger of a service. */
 export function loggerOf(service: string): Logger {
   return getLogger(["netsync", service]);
+}
+
+/** What is said instead of the lines that the output did not take. */
+function lostLines({ category, timestamp }: LogRecord, lost: number): LogRecord {
+  const message = [`${lost} lines were lost: the output did not take them`];
+  const properties = { event: "lines-lost", lost };
+  return { category, timestamp, level: "warning", message, rawMessage: message[0]!, properties };
 }
 
 function formatText(record: LogRecord): string {

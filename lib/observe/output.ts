@@ -9,14 +9,18 @@ const CHUNK_LINES_MAX = 256;
 
 const utf8 = new TextEncoder();
 let queue: string[] = [];
-let lost = 0;
 let writing: Promise<void> | undefined;
 
-/** Prints a line, some time soon. */
-export function printLine(line: string): void {
-  if (queue.length >= LINES_MAX) lost++;
-  else queue.push(line);
+/**
+ * Prints a line, some time soon.
+ *
+ * @returns False when the queue is full and the line is lost.
+ */
+export function printLine(line: string): boolean {
+  if (queue.length >= LINES_MAX) return false;
+  queue.push(line);
   writing ??= writeAll();
+  return true;
 }
 
 /** Waits until all lines are written, but not longer than this. */
@@ -31,10 +35,6 @@ async function writeAll(): Promise<void> {
   while (queue.length > 0) {
     const lines = queue.slice(0, CHUNK_LINES_MAX);
     queue = queue.slice(CHUNK_LINES_MAX);
-    if (lost > 0 && queue.length === 0) {
-      lines.push(`(${lost} lines were lost: the output did not take them)`);
-      lost = 0;
-    }
     try {
       await write(utf8.encode(lines.join("\n") + "\n"));
     } catch {

@@ -22,8 +22,8 @@ export interface PacerOptions {
 /** What one Ethernet packet carries of a datagram, in bytes; larger datagrams cost several. */
 const PACKET_BYTES = 1_472;
 /** A slice is at most this many datagrams and bytes: about 1 ms of sending. */
-const SLICE_DATAGRAMS_MAX = 64;
-const SLICE_BYTES_MAX = 2_000_000;
+const SLICE_DATAGRAMS_MAX = 128;
+const SLICE_BYTES_MAX = 2_500_000;
 /** The share of the time that sending may take; receiving keeps the rest. */
 const SENDING_SHARE_MAX = 0.7;
 /** A round this late is still on time. */

@@ -1,0 +1,147 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  choiceOption,
+  flagOption,
+  type Grammar,
+  helpOf,
+  numberOption,
+  readNumber,
+  readPort,
+  readWords,
+  textOption,
+  UsageError,
+} from "../../lib/commands/options.ts";
+
+const options = {
+  maxPerIp: numberOption({
+    placeholder: "N",
+    min: 1,
+    max: 100,
+    integer: true,
+    fallback: 64,
+    help: "players of one address",
+  }),
+  rate: numberOption({
+    placeholder: "HZ",
+    min: 0.5,
+    max: 10,
+    fallback: undefined,
+    help: "how often\n(as it likes)",
+  }),
+  host: textOption({ placeholder: "ADDRESS", help: "where" }),
+  logLevel: choiceOption({ choices: ["info", "error"], fallback: "info", help: "what" }),
+  json: flagOption("for programs"),
+};
+
+const grammar: Grammar<typeof options> = {
+  command: "netsync test",
+  positionals: "[PORT]",
+  positionalsMax: 1,
+  about: "Tests.",
+  options,
+  epilogue: "The end.",
+};
+
+/** Each line of words as a person types it, and what the one line of the answer must say. */
+const REFUSED: [words: string, says: string][] = [
+  ["--rat 5", "unknown option --rat: did you mean --rate?"],
+  ["--maxPerIp 5", "unknown option --maxPerIp: did you mean --max-per-ip?"],
+  ["--jsn", "unknown option --jsn: did you mean --json?"],
+  ["--rat=5", "unknown option --rat: did you mean --rate?"],
+  ["-x", "unknown option -x"],
+  ["--_ 5", "unknown option --_"],
+  ["--no-json", "unknown option --no-json: did you mean --json?"],
+  ["--no-rate=5", "unknown option --no-rate"],
+  ["--rate", "--rate needs a value: --rate HZ"],
+  ["--rate=", "--rate needs a value: --rate HZ"],
+  ["--rate --json", "--rate needs a value: --rate HZ"],
+  ["--rate fast", `--rate must be a number from 0.5 to 10, not "fast"`],
+  ["--rate 0.4", `--rate must be a number from 0.5 to 10, not "0.4"`],
+  ["--rate 10.1", `--rate must be a number from 0.5 to 10, not "10.1"`],
+  ["--rate 1e1", `--rate must be a number from 0.5 to 10, not "1e1"`],
+  ["--rate Infinity", `--rate must be a number from 0.5 to 10, not "Infinity"`],
+  ["--rate=-5", `--rate must be a number from 0.5 to 10, not "-5"`],
+  ["--rate -5", "-5 is negative: no number here may be"],
+  ["--max-per-ip 0", `--max-per-ip must be a whole number from 1 to 100, not "0"`],
+  ["--max-per-ip 1.5", `--max-per-ip must be a whole number from 1 to 100, not "1.5"`],
+  ["--max-per-ip 0x10", `--max-per-ip must be a whole number from 1 to 100, not "0x10"`],
+  ["--log-level loud", `--log-level must be one of info, error, not "loud"`],
+  ["--json=yes", "--json takes no value: leave out =yes"],
+  ["--host", "--host needs a value: --host ADDRESS"],
+  ["1 2", `"2" is one word too many`],
+  ["1 -- 2", `"2" is one word too many`],
+];
+
+for (const [words, says] of REFUSED) {
+  Deno.test(`readWords() refuses "${words}" and says: ${says}`, () => {
+    const error = assertThrows(() => readWords(words.split(" "), grammar), UsageError);
+    assert(error.message.startsWith(says), error.message);
+    assert(!error.message.includes("\n"));
+  });
+}
+
+Deno.test("readWords() gives options in camel case, typed, from --name value and --name=value", () => {
+  const words = "--max-per-ip 7 --rate=0.5 55555 --host ::1 --log-level error --json".split(" ");
+  assertEquals(readWords(words, grammar), {
+    help: false,
+    positionals: ["55555"],
+    values: { maxPerIp: 7, rate: 0.5, host: "::1", logLevel: "error", json: true },
+  });
+});
+
+Deno.test("readWords() falls back on what the options say", () => {
+  assertEquals(readWords([], grammar), {
+    help: false,
+    positionals: [],
+    values: { maxPerIp: 64, rate: undefined, host: undefined, logLevel: "info", json: false },
+  });
+});
+
+Deno.test("readWords() leaves words as they were typed, also after --", () => {
+  const parsed = readWords(["--", "0x10"], grammar);
+  assert(!parsed.help);
+  assertEquals(parsed.positionals, ["0x10"]);
+});
+
+Deno.test("readWords() takes the last of several values of one option", () => {
+  const parsed = readWords(["--rate", "1", "--rate", "2"], grammar);
+  assert(!parsed.help);
+  assertEquals(parsed.values.rate, 2);
+});
+
+Deno.test("readWords() gives help to --help and -h, whatever else is there", () => {
+  for (const words of [["--help"], ["-h"], ["1", "2", "--help"], ["--rate", "fast", "-h"]]) {
+    assertEquals(readWords(words, grammar), { help: true });
+  }
+});
+
+Deno.test("helpOf() shows usage, every option with its value, and help itself", () => {
+  assertEquals(
+    helpOf(grammar),
+    `usage: netsync test [PORT] [options]
+
+Tests.
+
+  --max-per-ip N          players of one address
+  --rate HZ               how often
+                          (as it likes)
+  --host ADDRESS          where
+  --log-level info|error  what
+  --json                  for programs
+  --help                  this text
+
+The end.`,
+  );
+});
+
+Deno.test("readNumber() takes both ends of its range", () => {
+  const range = { min: 0.5, max: 2 };
+  assertEquals([readNumber("0.5", "x", range), readNumber("2", "x", range)], [0.5, 2]);
+});
+
+Deno.test("readPort() takes 0 to 65535", () => {
+  assertEquals([readPort("0"), readPort("65535")], [0, 65_535]);
+  for (const text of ["65536", "-1", "", " 1", "1.0", "١"]) {
+    assertThrows(() => readPort(text), UsageError, "PORT must be a whole number from 0 to 65535");
+  }
+});

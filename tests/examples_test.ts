@@ -1,0 +1,86 @@
+/** Every example a newcomer reads is run, and the README shows it as it is. */
+import { assert, assertStringIncludes } from "@std/assert";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string): string => Deno.readTextFileSync(new URL(path, root));
+
+for (const example of ["examples/join.py", "examples/join.ts", "examples/embed.ts"]) {
+  Deno.test(`README.md shows ${example} as it is`, () => {
+    assertStringIncludes(read("README.md"), read(example).trimEnd());
+  });
+}
+
+/** Runs a Deno program until `use` is done with the first line it prints. */
+async function withProgram(
+  args: string[],
+  use: (firstLine: string) => Promise<void>,
+): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", ...args],
+    cwd: root,
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    let printed = "";
+    while (!printed.includes("\n")) {
+      const { value, done } = await output.read();
+      assert(!done, "the program ended too soon");
+      printed += value;
+    }
+    await use(printed.split("\n")[0]!);
+  } finally {
+    child.kill("SIGTERM");
+    while (!(await output.read()).done);
+    await child.status;
+  }
+}
+
+/** Runs a program to its end and gives what it printed. */
+async function outputOf(command: string, args: string[]): Promise<string> {
+  const { stdout, success } = await new Deno.Command(command, {
+    args,
+    cwd: root,
+    stderr: "inherit",
+  }).output();
+  assert(success, `${command} failed`);
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("examples/join.py and examples/join.ts see each other on the server", async () => {
+  await withProgram(["main.ts", "0", "--json"], async (line) => {
+    const port = String(JSON.parse(line).port);
+    await Deno.mkdir(new URL("coverage/", root), { recursive: true });
+    const script = new URL(`coverage/join_${port}.ts`, root);
+    // Their own server's port, and two seconds instead of five.
+    const adapt = (source: string): string => source.replace("50", "20").replace("55555", port);
+    await Deno.writeTextFile(script, adapt(read("examples/join.ts")));
+    const python = Deno.build.os === "windows" ? "python" : "python3";
+    try {
+      const [fromPython, fromDeno] = await Promise.all([
+        outputOf(python, ["-c", adapt(read("examples/join.py"))]),
+        outputOf(Deno.execPath(), ["run", "--allow-net", script.href]),
+      ]);
+      assertStringIncludes(fromPython, `'{"x": 19}'`);
+      assertStringIncludes(fromPython, `{"x":`);
+      assertStringIncludes(fromDeno, `{"x": `); // Python's own spelling.
+    } finally {
+      await Deno.remove(script);
+    }
+  });
+});
+
+Deno.test("examples/embed.ts is a server", async () => {
+  await withProgram(["examples/embed.ts", "0"], async (line) => {
+    const port = Number(/:(\d+)$/.exec(line)?.[1]);
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const asking = setInterval(() => {
+      socket.send(new Uint8Array(8).fill(255), { transport: "udp", hostname: "127.0.0.1", port });
+    }, 50);
+    const [reply] = await socket.receive();
+    clearInterval(asking);
+    socket.close();
+    assert(reply.length === 16);
+  });
+});
