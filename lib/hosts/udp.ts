@@ -278,23 +278,32 @@ export class UdpHost<Event> {
   }
 }
 
+/** Made for every datagram of a stranger, so it computes nothing until it is asked. */
 class UdpPeer implements OutboxPeer {
-  readonly address: string;
-  readonly network: string;
-  readonly ip: string;
-  readonly port: number;
   queued: Uint8Array | undefined;
   readonly #conn: Deno.DatagramConn;
   readonly #target: Deno.NetAddr;
 
   /** `target` is the address as the socket writes it, IPv4-mapped or not: so it is answered. */
   constructor(conn: Deno.DatagramConn, target: Deno.NetAddr) {
-    this.ip = normalizeIp(target.hostname);
-    this.port = target.port;
-    this.address = formatHostPort(this.ip, target.port);
-    this.network = networkOf(this.ip);
     this.#conn = conn;
     this.#target = target;
+  }
+
+  get ip(): string {
+    return normalizeIp(this.#target.hostname);
+  }
+
+  get port(): number {
+    return this.#target.port;
+  }
+
+  get address(): string {
+    return formatHostPort(this.ip, this.port);
+  }
+
+  get network(): string {
+    return networkOf(this.ip);
   }
 
   transmit(bytes: Uint8Array): Promise<number> {

@@ -40,7 +40,7 @@ function lostLines({ category, timestamp }: LogRecord, lost: number): LogRecord 
 }
 
 function formatText(record: LogRecord): string {
-  const time = new Date(record.timestamp).toISOString().slice(0, 19).replace("T", " ");
+  const time = new Date(record.timestamp).toLocaleString("sv-SE"); // Local, year first.
   return `${time} ${record.level.toUpperCase().padEnd(7)} ${messageOf(record)}`;
 }
 
