@@ -23,7 +23,7 @@ export interface PacerOptions {
 const PACKET_BYTES = 1_472;
 /** A slice is at most this many datagrams and bytes: about 1 ms of sending. */
 const SLICE_DATAGRAMS_MAX = 128;
-const SLICE_BYTES_MAX = 2_500_000;
+const SLICE_BYTES_MAX = 4_000_000;
 /** The share of the time that sending may take; receiving keeps the rest. */
 const SENDING_SHARE_MAX = 0.7;
 /** A round this late is still on time. */
@@ -106,6 +106,11 @@ export class Pacer {
   /** The interval that `rateHz` asks for, in ms. */
   get intervalMs(): number {
     return this.#options.rateHz === 0 ? 0 : 1_000 / this.#options.rateHz;
+  }
+
+  /** The interval that the last round was given, in ms: shorter than `intervalMs` when eager. */
+  get roundIntervalMs(): number {
+    return this.#roundIntervalMs;
   }
 
   /** How long the last round keeps the next one waiting, in ms, its rest included. */

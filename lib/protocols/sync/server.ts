@@ -104,12 +104,15 @@ interface Session {
   readonly peer: Peer;
   readonly id: number;
   stage: Stage;
-  heardAt: number;
+  /** When it was heard last; a departed one: when it left. */
+  since: number;
   /** The highest number accepted; -1 before the first. */
   number: bigint;
   acceptedAt: number;
-  /** Snapshots this address may still be sent before it is heard again. */
-  credit: number;
+  /** For so much longer this address is sent snapshots if it is not heard again. */
+  creditMs: number;
+  /** The number of the last snapshot sent to it. */
+  sent: bigint;
   restart: Restart | undefined;
   /** The state of a departed player, for its return. */
   kept: Fragment | undefined;
@@ -123,10 +126,13 @@ interface Restart {
 
 /** Players who change nothing still get a snapshot this often: their clients give up after 10 s. */
 const IDLE_REPEAT_MS = 1_500;
-/** A snapshot's worth of credit lasts this long at the full rate, for a keep-alive each second. */
+/**
+ * Each snapshot costs its receiver the interval it came at, so that credit lasts this long at any rate:
+ * a keep-alive each second is enough. But it is for 10 snapshots at least, and 600 without a rate.
+ */
 const CREDIT_MS = 3_000;
-const CREDIT_MIN = 10;
-const CREDIT_WITHOUT_RATE = 600;
+const SNAPSHOT_COST_MS_MAX = CREDIT_MS / 10;
+const SNAPSHOT_COST_MS_WITHOUT_RATE = CREDIT_MS / 600;
 /** After so much time without an accepted state a client that counts from 0 again is believed. */
 const RESTART_QUIET_MS = 1_000;
 /** The first number after a restart is 0; some may be lost. */
@@ -152,7 +158,7 @@ class Server implements SyncServer {
   readonly #clientsMax: number;
   readonly #clientsPerNetworkMax: number;
   readonly #stateBytesMax: number;
-  readonly #creditMax: number;
+  readonly #departedMax: number;
 
   readonly #sessions = new Map<Peer, Session>();
   /** In the order of joining; rounds go through it. */
@@ -175,18 +181,15 @@ class Server implements SyncServer {
   #laggedAt = -Infinity;
 
   constructor(options: SyncServerOptions) {
-    const rateHz = options.rateHz ?? 60;
     this.#silenceMs = options.silenceMs ?? 10_000;
     this.#returnMs = options.returnMs ?? 60_000;
     this.#clientsMax = options.clientsMax ?? 1_024;
+    this.#departedMax = this.#returnMs > 0 ? this.#clientsMax : 0;
     this.#clientsPerNetworkMax = options.clientsPerNetworkMax ?? 64;
     this.#stateBytesMax = options.stateBytesMax ?? STATE_BYTES_MAX;
-    this.#creditMax = rateHz === 0
-      ? CREDIT_WITHOUT_RATE
-      : Math.max(CREDIT_MIN, Math.ceil((rateHz * CREDIT_MS) / 1_000));
     this.#snapshotNumber = BigInt(options.firstSnapshotNumber) - 1n;
     this.#pacer = new Pacer({
-      rateHz,
+      rateHz: options.rateHz ?? 60,
       eagerPacketsPerSecond: options.eagerPacketsPerSecond ?? 4_000,
     });
   }
@@ -210,7 +213,7 @@ class Server implements SyncServer {
 
   advance(now: number, out: Outbox<SyncEvent>): void {
     if (now - this.#sweepAt > STALL_MS) this.#sweepAt = now + STALL_MS;
-    if (now >= this.#sweepAt) this.#sweep(now, this.#silenceMs, out);
+    if (now >= this.#sweepAt) this.#sweep(now, out);
     this.#sendDue(now, out);
   }
 
@@ -236,7 +239,7 @@ class Server implements SyncServer {
   #onIdRequest(from: Peer, now: number, out: Outbox<SyncEvent>): void {
     let session = this.#sessions.get(from);
     if (!session) {
-      const obstacle = this.#obstacleFor(from, "unverified", now, out);
+      const obstacle = this.#obstacleFor(from, "unverified", now);
       if (obstacle) return this.#refuse(from, obstacle, out);
       session = this.#admit(from, now);
     } else if (session.stage === "departed") {
@@ -305,8 +308,8 @@ class Server implements SyncServer {
   }
 
   #heard(session: Session, now: number): void {
-    session.heardAt = now;
-    session.credit = this.#creditMax;
+    session.since = now;
+    session.creditMs = CREDIT_MS;
   }
 
   #refuse(peer: Peer, reason: SyncRefusal, out: Outbox<SyncEvent>): void {
@@ -320,10 +323,11 @@ class Server implements SyncServer {
       peer,
       id: this.#nextId++,
       stage: "unverified",
-      heardAt: now,
+      since: now,
       number: -1n,
       acceptedAt: -Infinity,
-      credit: 0,
+      creditMs: 0,
+      sent: 0n,
       restart: undefined,
       kept: undefined,
     };
@@ -335,7 +339,7 @@ class Server implements SyncServer {
 
   /** A departed player becomes one again; its state too, if there is still room for it. */
   #comeBack(session: Session, now: number, out: Outbox<SyncEvent>): boolean {
-    const obstacle = this.#obstacleFor(session.peer, "player", now, out);
+    const obstacle = this.#obstacleFor(session.peer, "player", now);
     if (obstacle) {
       this.#refuse(session.peer, obstacle, out);
       return false;
@@ -351,17 +355,18 @@ class Server implements SyncServer {
     return true;
   }
 
-  #depart(session: Session, out: Outbox<SyncEvent>): void {
+  #depart(session: Session, now: number, out: Outbox<SyncEvent>): void {
     const kept = this.#dictionary.remove(session);
     this.#leaveStage(session);
     this.#enterStage(session, "departed");
+    session.since = now;
     if (kept && this.#keptBytes + kept.bytes.length <= KEPT_BYTES_MAX) {
       session.kept = kept;
       this.#keptBytes += kept.bytes.length;
     }
     this.#changed = true;
     out.emit({ kind: "left", peer: session.peer, id: session.id });
-    if (this.#departed > this.#clientsMax) this.#forget(this.#longestDeparted());
+    if (this.#departed > this.#departedMax) this.#forget(this.#longestDeparted());
   }
 
   #forget(session: Session): void {
@@ -415,7 +420,6 @@ class Server implements SyncServer {
     peer: Peer,
     stage: "unverified" | "player",
     now: number,
-    out: Outbox<SyncEvent>,
   ): SyncRefusal | undefined {
     if (this.#isFull()) return "full";
     if ((this.#networks.get(peer.network) ?? 0) >= this.#clientsPerNetworkMax) {
@@ -424,39 +428,33 @@ class Server implements SyncServer {
     if (stage === "player" || this.#unverified < this.#clientsMax) return undefined;
     if (now >= this.#crowdedSweepAt) {
       this.#crowdedSweepAt = now + CROWDED_SWEEP_EVERY_MS;
-      this.#sweep(now, Math.min(UNVERIFIED_CROWDED_MS, this.#silenceMs), out);
+      this.#forgetIdleUnverified(now);
     }
     return this.#unverified < this.#clientsMax ? undefined : "full-unverified";
   }
 
   /** Ends the sessions whose time is over. Runs about once per time-out, not once per datagram. */
-  #sweep(now: number, unverifiedMs: number, out: Outbox<SyncEvent>): void {
+  #sweep(now: number, out: Outbox<SyncEvent>): void {
     this.#sweepAt = Infinity;
     for (const session of this.#sessions.values()) {
-      const expiresAt = session.heardAt + this.#patienceMs(session, unverifiedMs);
-      if (now < expiresAt) {
-        // Counted with the ordinary patience: the crowded one is only for the moment.
-        const regular = session.heardAt + this.#patienceMs(session, this.#silenceMs);
-        this.#sweepAt = Math.min(this.#sweepAt, regular);
-      } else if (session.stage === "player") {
-        this.#depart(session, out);
-        if (this.#sessions.has(session.peer)) {
-          this.#sweepAt = Math.min(this.#sweepAt, now + this.#returnMs);
-        }
-      } else {
-        this.#forget(session);
+      if (now >= this.#endsAt(session)) {
+        if (session.stage === "player") this.#depart(session, now, out);
+        else this.#forget(session);
+      }
+      if (this.#sessions.has(session.peer)) {
+        this.#sweepAt = Math.min(this.#sweepAt, this.#endsAt(session));
       }
     }
   }
 
-  #patienceMs(session: Session, unverifiedMs: number): number {
-    switch (session.stage) {
-      case "unverified":
-        return unverifiedMs;
-      case "player":
-        return this.#silenceMs;
-      case "departed":
-        return this.#silenceMs + this.#returnMs;
+  #endsAt({ stage, since }: Session): number {
+    return since + (stage === "departed" ? this.#returnMs : this.#silenceMs);
+  }
+
+  #forgetIdleUnverified(now: number): void {
+    for (const session of this.#sessions.values()) {
+      if (session.stage !== "unverified") continue;
+      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.#forget(session);
     }
   }
 
@@ -464,7 +462,7 @@ class Server implements SyncServer {
     let longest: Session | undefined;
     for (const session of this.#sessions.values()) {
       if (session.stage !== "departed") continue;
-      if (!longest || session.heardAt < longest.heardAt) longest = session;
+      if (!longest || session.since < longest.since) longest = session;
     }
     return longest!;
   }
@@ -500,10 +498,13 @@ class Server implements SyncServer {
   /** Sends the world of this moment to the round's next players, those out of credit left out. */
   #sendSlice(now: number, out: Outbox<SyncEvent>): void {
     const count = this.#pacer.takeSlice(this.#players.length - this.#cursor);
+    const costMs = this.#snapshotCostMs();
     const recipients: Peer[] = [];
     for (const session of this.#players.slice(this.#cursor, this.#cursor + count)) {
-      if (session.credit === 0) continue;
-      session.credit--;
+      // Who left and came back during the round is at the end of the list once more.
+      if (session.creditMs <= 0 || session.sent === this.#snapshotNumber) continue;
+      session.creditMs -= costMs;
+      session.sent = this.#snapshotNumber;
       recipients.push(session.peer);
     }
     this.#cursor += count;
@@ -511,6 +512,12 @@ class Server implements SyncServer {
       out.broadcast(recipients, this.#dictionary.encodeSnapshot(this.#snapshotNumber));
       if (out.backlog > 0) this.#pacer.handedOver(now);
     }
+  }
+
+  #snapshotCostMs(): number {
+    const { roundIntervalMs } = this.#pacer;
+    if (roundIntervalMs === 0) return SNAPSHOT_COST_MS_WITHOUT_RATE;
+    return Math.min(roundIntervalMs, SNAPSHOT_COST_MS_MAX);
   }
 
   #reportLag(now: number, out: Outbox<SyncEvent>): void {

@@ -87,7 +87,7 @@ export function writeNumber(bytes: Uint8Array, offset: number, number: bigint): 
 /**
  * Reads the JSON of a snapshot.
  *
- * @returns The states by id in decimal, in the server's order; or undefined when it is not an object
+ * @returns The states by id in decimal, in the order of the ids; or undefined when it is not an object
  * whose values are all strings.
  */
 export function parseStates(json: Uint8Array): Map<string, string> | undefined {
