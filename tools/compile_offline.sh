@@ -9,11 +9,12 @@ cd "$(dirname "$0")/.."
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/netsync-compile"
 deno="$cache/deno/node_modules/.bin/deno"
 runtime="$cache/denort"
-[ -x "$deno" ] || npm install --prefix "$cache/deno" --no-audit --no-fund deno@2.4.2 > /dev/null 2>&1
+[ -x "$deno" ] || npm install --prefix "$cache/deno" --no-audit --no-fund deno@2.4.2 > /dev/null
 if [ ! -x "$runtime" ]; then
   unpacked=$(mktemp -d)
+  trap 'rm -rf "$unpacked"' EXIT
   (cd "$unpacked" && npm pack --silent @vltpkg/cli-linux-x64@0.0.0-18 > /dev/null && tar xzf ./*.tgz)
-  install -m 755 "$unpacked/package/vlt" "$runtime"
-  rm -rf "$unpacked"
+  install -m 755 "$unpacked/package/vlt" "$runtime.new"
+  mv "$runtime.new" "$runtime" # Whole or not at all.
 fi
 DENO_TLS_CA_STORE=system DENORT_BIN="$runtime" "$deno" task compile

@@ -24,28 +24,51 @@ async function shareState(port: number): Promise<void> {
   clearTimeout(timer);
 }
 
-async function startShareStop([command, ...args]: readonly string[]): Promise<void> {
+/**
+ * Windows knows no signal to another process, but Ctrl+Break in the console of a process group. Deno can
+ * make no such group, Python can: it starts the server in one, and presses the keys once its own input
+ * ends.
+ */
+const WINDOWS_LAUNCHER = `
+import signal, subprocess, sys
+server = subprocess.Popen(sys.argv[1:], creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)
+sys.stdin.read()
+server.send_signal(signal.CTRL_BREAK_EVENT)
+sys.exit(server.wait())
+`;
+const LAUNCHER = Deno.build.os === "windows" ? ["python", "-c", WINDOWS_LAUNCHER] : [];
+
+async function startShareStop(server: readonly string[]): Promise<void> {
+  const [command, ...args] = [...LAUNCHER, ...server, "0", "--json"];
   const child = new Deno.Command(command!, {
-    args: [...args, "0", "--json"],
+    args,
+    stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  // A server that fails here does not stay behind.
+  addEventListener("unload", () => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It ended, as it should.
+    }
+  });
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let printed = "";
   while (!printed.includes("\n")) {
     const { value, done } = await output.read();
-    if (done) failed(`${command} ended at once`);
+    if (done) failed(`${server.join(" ")} ended at once`);
     printed += value;
   }
   await shareState(JSON.parse(printed.split("\n")[0]!).port);
   const toldAt = performance.now();
-  child.kill("SIGINT");
+  if (Deno.build.os !== "windows") child.kill("SIGINT");
+  await child.stdin.close();
   while (!(await output.read()).done);
   const { code } = await child.status;
   const stopMs = performance.now() - toldAt;
-  // Windows has no signals between processes: there, this ended it by force.
-  if (Deno.build.os === "windows") return;
-  if (code !== 0) failed(`exit status ${code} on SIGINT`);
+  if (code !== 0) failed(`exit status ${code} when told to stop`);
   if (stopMs > STOP_MS) failed(`took ${stopMs.toFixed(0)} ms to stop`);
 }
 

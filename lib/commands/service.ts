@@ -22,6 +22,10 @@ export interface UdpService<Event> {
   onListening: (socket: UdpSocket) => void;
 }
 
+const SEND_FAILURE_LINE_EVERY_MS = 10_000;
+/** The most that macOS sends in one datagram unless told otherwise: `net.inet.udp.maxdgram`. */
+const MACOS_DATAGRAM_BYTES_MAX = 9_216;
+
 /** The signals that end a service. A system that does not know one has the others. */
 const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
 
@@ -35,10 +39,11 @@ export async function runUdpService<Event>(service: UdpService<Event>): Promise<
   const stop = stopSignal();
   try {
     const socket = await openPort(service.port, service.hostname);
-    const host = new UdpHost(service.engine, socket, {
-      onEvent: service.onEvent,
-      onFault: (error) =>
-        service.logger.error("internal error: {error}", { event: "fault", error }),
+    const { engine, logger, onEvent } = service;
+    const host = new UdpHost(engine, socket, {
+      onEvent,
+      onFault: (error) => logger.error("internal error: {error}", { event: "fault", error }),
+      onSendFailure: sendFailureLog(logger),
     });
     service.onListening(socket);
     await stop.received;
@@ -47,6 +52,22 @@ export async function runUdpService<Event>(service: UdpService<Event>): Promise<
   } finally {
     stop.ignore();
   }
+}
+
+/** Says why datagrams are not sent: one line per interval. */
+function sendFailureLog(logger: Logger): (error: unknown, bytes: number) => void {
+  let loggedAt = -Infinity;
+  return (error, bytes) => {
+    if (performance.now() - loggedAt < SEND_FAILURE_LINE_EVERY_MS) return;
+    loggedAt = performance.now();
+    const reason = error instanceof Error ? error.message : String(error);
+    const isTooLarge = Deno.build.os === "darwin" && bytes > MACOS_DATAGRAM_BYTES_MAX;
+    const hint = isTooLarge ? "; allow it: sudo sysctl -w net.inet.udp.maxdgram=65535" : "";
+    logger.warning(
+      "a datagram of {bytes} bytes could not be sent: {reason}{hint}",
+      { event: "send-failed", bytes, reason, hint },
+    );
+  };
 }
 
 /** The first stop signal as a promise. A second one ends the process with status 130. */

@@ -47,6 +47,7 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
   };
   readonly #onEvent: (event: Event) => void;
   readonly #onLeft: () => void;
+  readonly #onFailure: (error: unknown, bytes: number) => void;
   readonly #lettersMax: number;
   readonly #letters = new Fifo<Letter>();
   readonly #broadcasts = new Fifo<P>();
@@ -57,11 +58,18 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
   /**
    * @param onEvent Takes the engine's events.
    * @param onLeft Called when the last broadcast datagram has left; it may queue more.
+   * @param onFailure Told why the system did not send a datagram of so many bytes.
    * @param lettersMax Single datagrams queued at most.
    */
-  constructor(onEvent: (event: Event) => void, onLeft: () => void, lettersMax = 4_096) {
+  constructor(
+    onEvent: (event: Event) => void,
+    onLeft: () => void,
+    onFailure: (error: unknown, bytes: number) => void = (): void => {},
+    lettersMax = 4_096,
+  ) {
     this.#onEvent = onEvent;
     this.#onLeft = onLeft;
+    this.#onFailure = onFailure;
     this.#lettersMax = lettersMax;
   }
 
@@ -116,9 +124,10 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
         await peer.transmit(bytes);
         this.counters.sent++;
         this.counters.sentBytes += bytes.length;
-      } catch {
+      } catch (error) {
         // Unreachable, too large, no buffer: this datagram is lost, as any datagram may be.
         this.counters.failed++;
+        this.#onFailure(error, bytes.length);
       }
       if (letter) continue;
       this.#broadcastInFlight = 0;

@@ -121,6 +121,8 @@ export interface UdpHostOptions<Event> {
   onEvent?: (event: Event) => void;
   /** Told of errors that the engine or a listener threw. The host goes on. Default: ignored. */
   onFault?: (error: unknown) => void;
+  /** Told why the system did not send a datagram of so many bytes. Default: it is only counted. */
+  onSendFailure?: (error: unknown, bytes: number) => void;
 }
 
 /** Drives an engine: feeds it what a socket receives and the time, and sends what it says. */
@@ -148,6 +150,7 @@ export class UdpHost<Event> {
     this.#outbox = new PumpedOutbox(
       (event) => this.#guarded(() => onEvent(event)),
       () => this.#advance(),
+      (error, bytes) => this.#guarded(() => options.onSendFailure?.(error, bytes)),
     );
     this.#peers = new PeerTable((peer) => engine.remembers(peer));
     this.#loops = socket.conns.map((conn) => this.#receiveFrom(conn));

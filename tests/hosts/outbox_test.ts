@@ -9,6 +9,7 @@ interface SetUp {
   begun: string[];
   /** How often `onLeft` was called, with the backlog it saw. */
   left: number[];
+  failures: string[];
   /** Lets the oldest send that waits succeed, or fail with this error. */
   finish(error?: Error): Promise<void>;
   peer(name: string): OutboxPeer;
@@ -19,6 +20,7 @@ function setUp(options: { lettersMax?: number; onLeft?: () => void } = {}): SetU
   const events: string[] = [];
   const begun: string[] = [];
   const left: number[] = [];
+  const failures: string[] = [];
   const waiting: PromiseWithResolvers<unknown>[] = [];
   const outbox = new PumpedOutbox<string, OutboxPeer>(
     (event) => events.push(event),
@@ -26,6 +28,7 @@ function setUp(options: { lettersMax?: number; onLeft?: () => void } = {}): SetU
       left.push(outbox.backlog);
       options.onLeft?.();
     },
+    (error, bytes) => failures.push(`${(error as Error).message}, ${bytes} bytes`),
     options.lettersMax,
   );
   return {
@@ -33,6 +36,7 @@ function setUp(options: { lettersMax?: number; onLeft?: () => void } = {}): SetU
     events,
     begun,
     left,
+    failures,
     async finish(error?: Error): Promise<void> {
       await until("a send", () => waiting.length > 0);
       assertEquals(waiting.length, 1, "one send at a time");
@@ -158,8 +162,8 @@ Deno.test("PumpedOutbox sends what onLeft queues", async () => {
   assertEquals(begun, ["ada:0", "ada:1", "ada:2"]);
 });
 
-Deno.test("PumpedOutbox goes on after a send that failed, and counts it", async () => {
-  const { outbox, begun, finish, left, peer } = setUp();
+Deno.test("PumpedOutbox goes on after a send that failed, counts and reports it", async () => {
+  const { outbox, begun, failures, finish, left, peer } = setUp();
   const [ada, bob] = [peer("ada"), peer("bob")];
   outbox.send(ada, bytes("1"));
   outbox.send(bob, bytes("2"));
@@ -176,6 +180,7 @@ Deno.test("PumpedOutbox goes on after a send that failed, and counts it", async 
     dropped: 0,
     replaced: 0,
   });
+  assertEquals(failures, ["no route, 1 bytes", "port 0, 1 bytes"]);
   assertEquals(left, [0], "a broadcast that failed has left, too");
 });
 
@@ -235,7 +240,7 @@ Deno.test("PumpedOutbox hands events on at once", () => {
 
 Deno.test("PumpedOutbox keeps the order of more than any inner buffer holds", async () => {
   const sent: number[] = [];
-  const outbox = new PumpedOutbox<string, OutboxPeer>(() => {}, () => {}, 30_000);
+  const outbox = new PumpedOutbox<string, OutboxPeer>(() => {}, () => {}, () => {}, 30_000);
   const ada: OutboxPeer = {
     address: "ada",
     network: "ada",

@@ -146,6 +146,8 @@ const KEPT_BYTES_MAX = 262_144;
 const STALL_MS = 1_000;
 const LAGGING_EVERY_MS = 10_000;
 const LAGGING_FACTOR = 1.25;
+/** One round may be late for any reason; so many in a row are no accident. */
+const LAGGING_ROUNDS = 10;
 
 /** A SimpleNetSync server. */
 export function createSyncServer(options: SyncServerOptions): SyncServer {
@@ -178,6 +180,7 @@ class Server implements SyncServer {
   #changed = false;
   /** The round's next player; at the end of the list when no round is going on. */
   #cursor = 0;
+  #lateRounds = 0;
   #laggedAt = -Infinity;
 
   constructor(options: SyncServerOptions) {
@@ -501,8 +504,10 @@ class Server implements SyncServer {
     const costMs = this.#snapshotCostMs();
     const recipients: Peer[] = [];
     for (const session of this.#players.slice(this.#cursor, this.#cursor + count)) {
+      // Half a snapshot is none: intervals are no whole numbers, and their sum is not exact.
+      if (session.creditMs < costMs / 2) continue;
       // Who left and came back during the round is at the end of the list once more.
-      if (session.creditMs <= 0 || session.sent === this.#snapshotNumber) continue;
+      if (session.sent === this.#snapshotNumber) continue;
       session.creditMs -= costMs;
       session.sent = this.#snapshotNumber;
       recipients.push(session.peer);
@@ -522,7 +527,9 @@ class Server implements SyncServer {
 
   #reportLag(now: number, out: Outbox<SyncEvent>): void {
     const { roundMs, intervalMs } = this.#pacer;
-    if (intervalMs === 0 || roundMs < LAGGING_FACTOR * intervalMs) return;
+    const isLate = intervalMs > 0 && roundMs >= LAGGING_FACTOR * intervalMs;
+    this.#lateRounds = isLate ? this.#lateRounds + 1 : 0;
+    if (this.#lateRounds < LAGGING_ROUNDS) return;
     if (now - this.#laggedAt < LAGGING_EVERY_MS) return;
     this.#laggedAt = now;
     out.emit({ kind: "lagging", roundMs, intervalMs });
