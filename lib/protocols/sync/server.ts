@@ -128,11 +128,11 @@ interface Restart {
 const IDLE_REPEAT_MS = 1_500;
 /**
  * Each snapshot costs its receiver the interval it came at, so that credit lasts this long at any rate:
- * a keep-alive each second is enough. But it is for 10 snapshots at least, and 600 without a rate.
+ * a keep-alive each second is enough. But it is for 10 snapshots at least and 600 at most.
  */
 const CREDIT_MS = 3_000;
 const SNAPSHOT_COST_MS_MAX = CREDIT_MS / 10;
-const SNAPSHOT_COST_MS_WITHOUT_RATE = CREDIT_MS / 600;
+const SNAPSHOT_COST_MS_MIN = CREDIT_MS / 600;
 /** After so much time without an accepted state a client that counts from 0 again is believed. */
 const RESTART_QUIET_MS = 1_000;
 /** The first number after a restart is 0; some may be lost. */
@@ -521,8 +521,7 @@ class Server implements SyncServer {
 
   #snapshotCostMs(): number {
     const { roundIntervalMs } = this.#pacer;
-    if (roundIntervalMs === 0) return SNAPSHOT_COST_MS_WITHOUT_RATE;
-    return Math.min(roundIntervalMs, SNAPSHOT_COST_MS_MAX);
+    return Math.max(SNAPSHOT_COST_MS_MIN, Math.min(SNAPSHOT_COST_MS_MAX, roundIntervalMs));
   }
 
   #reportLag(now: number, out: Outbox<SyncEvent>): void {
