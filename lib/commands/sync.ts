@@ -25,6 +25,7 @@ const options = {
     placeholder: "HZ",
     min: 0,
     max: 1_000,
+    integer: true,
     fallback: undefined,
     help: "snapshots a second to each player at most; 0: one for every state received\n" +
       "(60, and more to a small group, as often as 4000 packets a second allow)",

@@ -26,7 +26,7 @@ export interface Outbox<Event> {
   broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void;
   /** Tells the host what people may want to know. Views inside an event are valid during the call. */
   emit(event: Event): void;
-  /** Datagrams handed over that have not left yet. When it falls to 0 the host calls `advance`. */
+  /** Broadcast datagrams that have not left yet. When it falls to 0 the host calls `advance`. */
   readonly backlog: number;
 }
 

@@ -40,7 +40,11 @@ export interface SyncClientEngine extends Engine<SyncClientEvent> {
   readonly id: bigint | undefined;
   /** Whether an id was given and the server was heard lately. */
   readonly connected: boolean;
-  /** Starts to ask for an id at one of these addresses; also to go on from a new local port. */
+  /**
+   * Starts to ask for an id at one of these addresses; also to go on from a new local port.
+   *
+   * @throws {RangeError} There is none.
+   */
   connect(servers: readonly Peer[], now: number): void;
   /**
    * Sends the client's state, UTF-8 (ASCII for the original server). It is repeated each second until
@@ -94,6 +98,7 @@ class Client implements SyncClientEngine {
   }
 
   connect(servers: readonly Peer[], now: number): void {
+    if (servers.length === 0) throw new RangeError("there is no server to connect to");
     this.#servers = servers;
     this.#server = undefined;
     this.#ask(now);

@@ -61,7 +61,9 @@ export interface SyncServerOptions {
    * microseconds since 1970. From 1 to 2^53.
    */
   firstSnapshotNumber: number;
-  /** Snapshots a second to each player at most; 0 sends on every accepted state. Default 60. */
+  /**
+   * Snapshots a second to each player at most, 1 or more; 0 sends on every accepted state. Default 60.
+   */
   rateHz?: number;
   /**
    * Small groups get snapshots more often than `rateHz`: as often as this many packets a second in
@@ -352,7 +354,8 @@ class Server implements SyncServer {
     this.#enterStage(session, "player");
     session.number = -1n;
     session.restart = undefined;
-    if (kept && this.#dictionary.restore(session, kept)) this.#changed = true;
+    if (kept) this.#dictionary.restore(session, kept);
+    this.#changed = true; // With or without a state, it has missed what happened meanwhile.
     this.#sweepAt = Math.min(this.#sweepAt, now + this.#silenceMs);
     out.emit({ kind: "returned", peer: session.peer, id: session.id });
     return true;

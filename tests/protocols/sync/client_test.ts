@@ -131,6 +131,8 @@ Deno.test("createSyncClient() asks the addresses of a server in turn", () => {
   seat.connect(SERVER, SECOND);
   seat.play.wait(800);
   assertEquals(seat.takeSent().map(({ to }) => to), [SERVER, SECOND, SERVER, SECOND, SERVER]);
+  seat.connect(SERVER, SECOND);
+  assertEquals(seat.takeSent().map(({ to }) => to), [SERVER], "from the first one again");
 });
 
 Deno.test("createSyncClient() stays with the address that answers first", () => {

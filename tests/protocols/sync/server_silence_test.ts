@@ -141,12 +141,85 @@ Deno.test("createSyncServer() keeps the states of the departed only while they a
     return peer;
   });
   assertEquals(table.server.census().departed, 6);
-  const restored = peers.map((peer) => {
+  const comeAndGo = (peer: Peer): boolean => {
     table.keepAlive(peer);
     const { snapshotBytes } = table.server.census();
     table.wait(10_000);
     return snapshotBytes > 60_000;
-  });
+  };
   // 262,144 bytes are room for four; who returned leaves with the same state again.
-  assertEquals(restored, [true, true, true, true, false, false]);
+  const restored = [true, true, true, true, false, false];
+  assertEquals(peers.map(comeAndGo), restored);
+  assertEquals(peers.map(comeAndGo), restored);
+});
+
+Deno.test("createSyncServer() gives a departed player no older state than its last one", () => {
+  const table = new Table();
+  const large = "x".repeat(60_000);
+  const peers = [0, 1, 2, 3, 4].map((index) => {
+    const peer = table.join(`10.0.0.${index}:5000`, large);
+    table.wait(10_000);
+    return peer;
+  });
+  // The first one's place is taken by the fifth while it plays; then its own state has none.
+  const [first, fifth] = [peers[0]!, peers[4]!];
+  table.say(first, 1, "small");
+  table.say(fifth, 1, large);
+  table.waitWith([first], 10_000);
+  table.say(first, 2, large);
+  table.wait(10_000);
+  table.keepAlive(first);
+  assertEquals(table.server.census(), {
+    players: 1,
+    unverified: 0,
+    departed: 4,
+    snapshotBytes: 10,
+  });
+});
+
+Deno.test("createSyncServer() lets a player leave that came back and fell silent again", () => {
+  const table = new Table();
+  const a = table.join(A, "a");
+  table.wait(12_000);
+  table.keepAlive(a);
+  assertEquals(table.server.census().departed, 0);
+  table.wait(9_999);
+  assertEquals(table.takeEvents(), ["joined 0", "left 0", "returned 0"]);
+  table.wait(1);
+  assertEquals(table.takeEvents(), ["left 0"]);
+  assertEquals(table.server.census().departed, 1);
+});
+
+Deno.test("createSyncServer() takes a player back although unverified addresses crowd", () => {
+  const table = new Table({ clientsMax: 2 });
+  const a = table.join(A);
+  table.wait(12_000);
+  for (const address of [B, C]) table.ask(peerAt(address));
+  assertEquals(table.server.census().unverified, 2);
+  table.keepAlive(a);
+  assertEquals(table.takeEvents(), ["joined 0", "left 0", "returned 0"]);
+});
+
+Deno.test("createSyncServer() lets idle unverified addresses be while there is room for others", () => {
+  const table = new Table({ clientsMax: 3 });
+  const idle = peerAt(A);
+  table.ask(idle);
+  table.wait(5_000);
+  table.ask(peerAt(B));
+  assert(table.server.remembers(idle));
+  table.ask(peerAt(C));
+  table.ask(peerAt("10.0.0.4:5000"));
+  assert(!table.server.remembers(idle));
+});
+
+Deno.test("createSyncServer() forgets the sign of a new start when the old numbers go on", () => {
+  const table = new Table();
+  const a = table.join(A, "a");
+  table.say(a, 100, "old");
+  table.ask(a); // The keep-alive of a Godot client.
+  table.say(a, 101, "newest");
+  table.wait(3_000);
+  for (const late of [1, 2, 3]) table.say(a, late, "late");
+  table.wait(3_000);
+  assertEquals(table.takeView(a), { 0: "newest" });
 });
