@@ -7,6 +7,7 @@ import {
   type SyncClientEvent,
 } from "../protocols/sync/client.ts";
 import { parseStates } from "../protocols/sync/wire.ts";
+import { Listeners } from "./listeners.ts";
 
 /** The port a SimpleNetSync server listens on unless told otherwise. */
 export const SYNC_PORT = 55_555;
@@ -68,7 +69,7 @@ export class SyncClient implements AsyncDisposable {
   readonly #ips: readonly string[];
   readonly #port: number;
   readonly #engine: SyncClientEngine;
-  readonly #listeners = new Map<keyof SyncClientEvents, Set<(event: never) => void>>();
+  readonly #listeners = new Listeners<SyncClientEvents>();
   #host: UdpHost<SyncClientEvent> | undefined;
   #states: ReadonlyMap<string, string> = new Map();
   #onFirstId: (() => void) | undefined;
@@ -148,9 +149,7 @@ export class SyncClient implements AsyncDisposable {
    * @returns A function that ends it.
    */
   on<E extends keyof SyncClientEvents>(kind: E, listener: SyncClientListener<E>): () => void {
-    const listeners = this.#listeners.get(kind) ?? new Set();
-    this.#listeners.set(kind, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    return this.#listeners.on(kind, listener);
   }
 
   /** Leaves. The protocol has no word for it: the server notices by the silence. */
@@ -206,7 +205,7 @@ export class SyncClient implements AsyncDisposable {
     switch (event.kind) {
       case "connected":
         if (this.#onFirstId) return this.#onFirstId();
-        return this.#tell("reconnected", { id: this.id });
+        return this.#listeners.tell("reconnected", { id: this.id });
       case "snapshot":
         return this.#onSnapshot(event.json);
       case "unanswered":
@@ -214,7 +213,7 @@ export class SyncClient implements AsyncDisposable {
       case "disconnected": {
         const { reconnect } = this.#options;
         if (!reconnect) void this.close();
-        return this.#tell("disconnected", { reconnecting: reconnect });
+        return this.#listeners.tell("disconnected", { reconnecting: reconnect });
       }
       default:
         event satisfies never;
@@ -223,30 +222,18 @@ export class SyncClient implements AsyncDisposable {
 
   #onSnapshot(json: Uint8Array): void {
     const states = parseStates(json);
-    if (!states) return this.#tell("malformed", { bytes: json.length });
+    if (!states) return this.#listeners.tell("malformed", { bytes: json.length });
     const before = this.#states;
     this.#states = states;
     for (const [id, state] of states) {
       const known = before.get(id);
-      if (known === undefined) this.#tell("joined", { id, state });
-      else if (known !== state) this.#tell("changed", { id, state });
+      if (known === undefined) this.#listeners.tell("joined", { id, state });
+      else if (known !== state) this.#listeners.tell("changed", { id, state });
     }
     for (const id of before.keys()) {
-      if (!states.has(id)) this.#tell("left", { id });
+      if (!states.has(id)) this.#listeners.tell("left", { id });
     }
-    this.#tell("states", states);
-  }
-
-  #tell<E extends keyof SyncClientEvents>(kind: E, event: SyncClientEvents[E]): void {
-    const listeners = this.#listeners.get(kind) as Set<SyncClientListener<E>> | undefined;
-    if (!listeners) return;
-    for (const listener of [...listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        reportError(error);
-      }
-    }
+    this.#listeners.tell("states", states);
   }
 }
 

@@ -1,7 +1,10 @@
 /** Running an engine as a service: until a signal says stop. */
 import type { Logger } from "@logtape/logtape";
 import config from "../../deno.json" with { type: "json" };
+import { formatHostPort } from "../hosts/address.ts";
+import { localAddresses } from "../hosts/local_addresses.ts";
 import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import { printLine } from "../observe/output.ts";
 import type { Engine } from "../protocols/engine.ts";
 import { CommandFailure } from "./options.ts";
 
@@ -52,6 +55,51 @@ export async function runUdpService<Event>(service: UdpService<Event>): Promise<
   } finally {
     stop.ignore();
   }
+}
+
+/** What the first lines of a service say besides its addresses. */
+export interface Announcement {
+  service: string;
+  /** The service with the original in brackets. */
+  title: string;
+  json: boolean;
+  /** More rows: what they are about, and what to type; `near` is its address on this computer. */
+  rows: (near: string) => [string, string][];
+}
+
+/** Says that a service listens, and where. */
+export function announce(socket: UdpSocket, announcement: Announcement): void {
+  const { port, addresses } = socket;
+  const { service, json } = announcement;
+  if (!json) return firstLines(socket, announcement).forEach((line) => void printLine(line));
+  const time = new Date().toISOString();
+  const facts = { service, event: "listening", version: VERSION, port, addresses };
+  printLine(JSON.stringify({ time, level: "info", ...facts }));
+}
+
+function firstLines({ port, addresses }: UdpSocket, { title, rows: more }: Announcement): string[] {
+  const isOpen = addresses.some((address) => /^(\[::\]|0\.0\.0\.0):/.test(address));
+  const rows: [string, string][] = [["listening on", addresses.join(" and ")]];
+  if (isOpen) {
+    const near = localAddresses();
+    rows.push(["on this computer", `localhost:${port}`]);
+    rows.push([
+      "on your network",
+      near === undefined || near.length === 0
+        ? `this computer's address, port ${port}`
+        : near.map((address) => formatHostPort(address, port)).join("  "),
+    ]);
+    rows.push([
+      "from outside",
+      `your public address, once your router forwards UDP port ${port} to this computer`,
+    ]);
+  }
+  rows.push(...more(isOpen ? `localhost:${port}` : addresses[0]!), ["stop", "Ctrl+C"]);
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    `netsync ${VERSION} runs ${title} on UDP port ${port}`,
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ];
 }
 
 /** Says why datagrams are not sent: one line per interval. */

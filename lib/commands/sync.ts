@@ -1,8 +1,5 @@
 /** `netsync [PORT]`, `netsync sync [PORT]`: the SimpleNetSync server. */
 import { SYNC_PORT } from "../clients/sync.ts";
-import { formatHostPort } from "../hosts/address.ts";
-import type { UdpSocket } from "../hosts/udp.ts";
-import { localAddresses } from "../home/local_addresses.ts";
 import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { SyncObserver } from "../observe/sync.ts";
@@ -17,7 +14,7 @@ import {
   readWords,
   textOption,
 } from "./options.ts";
-import { PROGRAM, runUdpService, VERSION } from "./service.ts";
+import { announce, PROGRAM, runUdpService } from "./service.ts";
 
 const options = {
   host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
@@ -107,51 +104,16 @@ export async function run(words: readonly string[]): Promise<void> {
     hostname: values.host,
     logger,
     onEvent: (event) => observer.observe(event),
-    onListening: (socket) => {
-      if (values.json) printLine(JSON.stringify(listeningEvent(socket)));
-      else firstLines(socket).forEach((line) => printLine(line));
-    },
+    onListening: (socket) =>
+      announce(socket, {
+        service: "sync",
+        title: "sync (SimpleNetSync)",
+        json: values.json,
+        rows: (near) => [["see the players", `${PROGRAM} watch ${near}`]],
+      }),
   });
   logger.info(
     "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
     { event: "stopped", ...observer.counts, ...counters },
   );
-}
-
-function listeningEvent({ port, addresses }: UdpSocket): Record<string, unknown> {
-  return {
-    time: new Date().toISOString(),
-    level: "info",
-    service: "sync",
-    event: "listening",
-    version: VERSION,
-    port,
-    addresses,
-  };
-}
-
-function firstLines({ port, addresses }: UdpSocket): string[] {
-  const isOpen = addresses.some((address) => /^(\[::\]|0\.0\.0\.0):/.test(address));
-  const rows: [string, string][] = [["listening on", addresses.join(" and ")]];
-  if (isOpen) {
-    const near = localAddresses();
-    rows.push(["on this computer", `localhost:${port}`]);
-    rows.push([
-      "on your network",
-      near === undefined || near.length === 0
-        ? `this computer's address, port ${port}`
-        : near.map((address) => formatHostPort(address, port)).join("  "),
-    ]);
-    rows.push([
-      "from outside",
-      `your public address, once your router forwards UDP port ${port} to this computer`,
-    ]);
-  }
-  const local = isOpen ? `localhost:${port}` : addresses[0];
-  rows.push(["see the players", `${PROGRAM} watch ${local}`], ["stop", "Ctrl+C"]);
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return [
-    `netsync ${VERSION} runs sync (SimpleNetSync) on UDP port ${port}`,
-    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
-  ];
 }

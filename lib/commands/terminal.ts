@@ -28,3 +28,14 @@ export function holdWindow(): void {
   console.error("Press Enter to close this window.");
   Deno.stdin.readSync(new Uint8Array(1));
 }
+
+/** A text from anybody in one line without control characters. */
+export function printable(text: string, charactersMax: number): string {
+  const cut = text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
+  return cut.replace(/\p{C}/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : "\\u{" + code.toString(16) + "}";
+  });
+}

@@ -4,6 +4,7 @@ import { printLine } from "../observe/output.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { joinServer } from "./join.ts";
 import { stopSignal } from "./service.ts";
+import { printable } from "./terminal.ts";
 
 const options = {
   json: flagOption("print one JSON object a line for every change"),
@@ -113,17 +114,6 @@ class Table {
     const text = lines.map((line) => `${line.slice(0, columns)}\x1b[K`).join("\r\n");
     write(`\x1b[H${text}\x1b[J`);
   }
-}
-
-/** A state in one line without control characters: it comes from anybody. */
-function printable(state: string, charactersMax: number): string {
-  const cut = state.length > charactersMax ? `${state.slice(0, charactersMax)}…` : state;
-  return cut.replace(/\p{C}/gu, (character) => {
-    const code = character.codePointAt(0)!;
-    return code < 0x100
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : "\\u{" + code.toString(16) + "}";
-  });
 }
 
 function consoleSize(): { columns: number; rows: number } {

@@ -1,4 +1,5 @@
 /** Addresses as people and programs write them. */
+import { canonicalIp } from "../parts/ip.ts";
 
 /** A host name or IP address, and a port. */
 export interface HostPort {
@@ -6,13 +7,6 @@ export interface HostPort {
   hostname: string;
   /** From 1 to 65535. */
   port: number;
-}
-
-const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
-
-/** An IPv4-mapped IPv6 address as the IPv4 address it is; any other as it stands. */
-export function normalizeIp(ip: string): string {
-  return MAPPED_IPV4.exec(ip)?.[1] ?? ip;
 }
 
 /** An IPv4 address as an IPv6 socket writes it. */
@@ -59,8 +53,12 @@ export function parseHostPort(text: string, defaultPort: number): HostPort | und
   return port >= 1 && port <= 65_535 ? { hostname, port } : undefined;
 }
 
-/** Whether this is an IPv6 address, perhaps with the interface of a link-local one: `fe80::1%eth0`. */
+/** Whether this is an IP address; an IPv6 one perhaps with its interface: `fe80::1%eth0`. */
+export function isIpLiteral(text: string): boolean {
+  const [, ip] = /^([^%]*)(?:%[\w.-]+)?$/.exec(text) ?? [];
+  return ip !== undefined && canonicalIp(ip) !== undefined;
+}
+
 function isIpv6(text: string): boolean {
-  const [, address] = /^([0-9a-f:.]+)(?:%[\w.-]+)?$/i.exec(text) ?? [];
-  return address !== undefined && URL.canParse(`http://[${address}]/`);
+  return text.includes(":") && isIpLiteral(text);
 }

@@ -1,6 +1,7 @@
+import { isIpLiteral } from "./address.ts";
+
 /** What every system calls itself; a server may listen on either. */
 const LOCALHOST = ["127.0.0.1", "::1"];
-const IP = /^(\d+\.\d+\.\d+\.\d+|[0-9a-f:.]*:[0-9a-f:.%\w]*)$/i;
 
 /**
  * The IP addresses of a host name, in the system's order of preference. An IP address is its own.
@@ -8,7 +9,7 @@ const IP = /^(\d+\.\d+\.\d+\.\d+|[0-9a-f:.]*:[0-9a-f:.%\w]*)$/i;
  * @throws {Error} The name has no address; the message says so in plain words.
  */
 export async function resolveHost(hostname: string): Promise<string[]> {
-  if (IP.test(hostname)) return [hostname];
+  if (isIpLiteral(hostname)) return [hostname];
   if (hostname.toLowerCase() === "localhost") return LOCALHOST;
   const { lookup } = await import("node:dns/promises");
   let found: { address: string }[];

@@ -1,6 +1,7 @@
 /** Sockets and the clock for an engine over UDP. */
 import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
-import { formatHostPort, mappedIpv4, networkOf, normalizeIp } from "./address.ts";
+import { normalizeIp } from "../parts/ip.ts";
+import { formatHostPort, mappedIpv4, networkOf } from "./address.ts";
 import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts";
 
 /** Longer than any UDP payload, so that nothing arrives cut. */

@@ -1,5 +1,6 @@
 import type { Logger } from "@logtape/logtape";
 import type { SyncEvent, SyncRefusal } from "../protocols/sync/server.ts";
+import { type RefusalHint, RefusalLog } from "./refusals.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
 export interface SyncCounts {
@@ -10,8 +11,7 @@ export interface SyncCounts {
   refused: Record<SyncRefusal, number>;
 }
 
-/** What a refusal means to the person who runs the server, and what to do about it. */
-const REFUSALS: Record<SyncRefusal, { hint: string; level: "debug" | "warning" }> = {
+const REFUSALS: Record<SyncRefusal, RefusalHint> = {
   short: { hint: "a datagram too short for this protocol", level: "debug" },
   number: { hint: "a datagram with a number that means nothing", level: "debug" },
   oversize: { hint: "a datagram above 65507 bytes", level: "warning" },
@@ -40,17 +40,13 @@ const REFUSALS: Record<SyncRefusal, { hint: string; level: "debug" | "warning" }
   },
 };
 
-/** A reason that keeps coming is one line per interval. */
-const REFUSED_LINE_EVERY_MS = 10_000;
-
 /** Turns the events of a sync server into log lines and counts. */
 export class SyncObserver {
   /** What happened so far. */
   readonly counts: SyncCounts;
   readonly #logger: Logger;
   readonly #players: () => number;
-  readonly #now: () => number;
-  readonly #refusals = new Map<SyncRefusal, { loggedAt: number; unlogged: number }>();
+  readonly #refusals: RefusalLog<SyncRefusal>;
 
   /**
    * @param players How many there are now.
@@ -59,14 +55,13 @@ export class SyncObserver {
   constructor(logger: Logger, players: () => number, now: () => number) {
     this.#logger = logger;
     this.#players = players;
-    this.#now = now;
-    const refused = Object.fromEntries(Object.keys(REFUSALS).map((reason) => [reason, 0]));
+    this.#refusals = new RefusalLog(REFUSALS, logger, now);
     this.counts = {
       joined: 0,
       left: 0,
       returned: 0,
       restarted: 0,
-      refused: refused as Record<SyncRefusal, number>,
+      refused: this.#refusals.counts,
     };
   }
 
@@ -85,7 +80,7 @@ export class SyncObserver {
           players: this.#players(),
         });
       case "refused":
-        return this.#onRefused(event.reason, event.peer.address);
+        return this.#refusals.add(event.reason, event.peer.address);
       case "lagging":
         return this.#logger.warning(
           "sending takes longer than the rate allows: players get about {hz} snapshots a second " +
@@ -99,25 +94,6 @@ export class SyncObserver {
       default:
         event satisfies never;
     }
-  }
-
-  #onRefused(reason: SyncRefusal, address: string): void {
-    this.counts.refused[reason]++;
-    const now = this.#now();
-    const refusal = this.#refusals.get(reason) ?? { loggedAt: -Infinity, unlogged: 0 };
-    this.#refusals.set(reason, refusal);
-    refusal.unlogged++;
-    if (now - refusal.loggedAt < REFUSED_LINE_EVERY_MS) return;
-    const { hint, level } = REFUSALS[reason];
-    const others = refusal.unlogged - 1;
-    this.#logger[level](
-      others === 0
-        ? "refused from {address}: {hint}"
-        : "refused from {address} and {others} more: {hint}",
-      { event: "refused", reason, address, others, hint },
-    );
-    refusal.loggedAt = now;
-    refusal.unlogged = 0;
   }
 }
 

@@ -9,7 +9,11 @@
 
 /** One remote address. The host hands out one object per address; engines key their maps by it. */
 export interface Peer {
-  /** For people: `192.0.2.7:5000` or `[2001:db8::7]:5000`, IPv4-mapped addresses written as IPv4. */
+  /** The IP address in its canonical spelling, an IPv4-mapped one written as IPv4. */
+  readonly ip: string;
+  /** From 0 to 65535. */
+  readonly port: number;
+  /** Both, for people: `192.0.2.7:5000` or `[2001:db8::7]:5000`. */
   readonly address: string;
   /** What limits per source are counted by: the IPv4 address, or the /64 prefix of an IPv6 one. */
   readonly network: string;

@@ -28,6 +28,7 @@ import {
 } from "../../lib/protocols/sync/wire.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { mutated, noise } from "../protocols/engine_suite.ts";
+import { peerAt } from "../support/recorder.ts";
 import { seeds, withSeed } from "../support/seeds.ts";
 
 const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") ?? 2);
@@ -50,7 +51,7 @@ Deno.test("createSyncServer() keeps its promises whatever happens", () => {
 Deno.test("createSyncServer() with a returnMs of 0 leaves no deadline behind a player", () => {
   // Found by the fuzzer: the departed were due at the very moment at which they left.
   const server = createSyncServer({ firstSnapshotNumber: 1, returnMs: 0, silenceMs: 500 });
-  const peer: Peer = { address: "192.0.2.7:5000", network: "192.0.2.7" };
+  const peer = peerAt("192.0.2.7:5000");
   const out: Outbox<SyncEvent> = {
     send(): void {},
     broadcast(): void {},
@@ -123,7 +124,7 @@ class Fuzzer implements Outbox<SyncEvent> {
     const networks = pick(random, [1, 3, 20]);
     this.#known = Array.from({ length: pick(random, [2, 10, 60, 200]) }, (_, index) => {
       const network = `192.0.2.${index % networks}`;
-      return knownFrom({ address: `${network}:${5_000 + index}`, network });
+      return knownFrom(peerAt(`${network}:${5_000 + index}`));
     });
     for (const known of this.#known) this.#byPeer.set(known.peer, known);
   }

@@ -4,21 +4,8 @@ import {
   type HostPort,
   mappedIpv4,
   networkOf,
-  normalizeIp,
   parseHostPort,
 } from "../../lib/hosts/address.ts";
-
-Deno.test("normalizeIp() writes an IPv4-mapped address as the IPv4 address it is", () => {
-  assertEquals(normalizeIp("::ffff:192.0.2.7"), "192.0.2.7");
-  assertEquals(normalizeIp("::FFFF:192.0.2.7"), "192.0.2.7");
-  assertEquals(normalizeIp(mappedIpv4("192.0.2.7")), "192.0.2.7");
-});
-
-Deno.test("normalizeIp() leaves any other address as it stands", () => {
-  for (const ip of ["192.0.2.7", "::1", "2001:db8::7", "::192.0.2.7", "64:ff9b::192.0.2.7"]) {
-    assertEquals(normalizeIp(ip), ip);
-  }
-});
 
 Deno.test("formatHostPort() puts an IPv6 address in brackets", () => {
   assertEquals(formatHostPort("192.0.2.7", 5000), "192.0.2.7:5000");

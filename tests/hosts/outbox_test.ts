@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type OutboxPeer, PumpedOutbox } from "../../lib/hosts/outbox.ts";
+import { peerAt } from "../support/recorder.ts";
 import { until } from "../support/wait.ts";
 
 interface SetUp {
@@ -46,8 +47,7 @@ function setUp(options: { lettersMax?: number; onLeft?: () => void } = {}): SetU
     },
     peer(name: string): OutboxPeer {
       return {
-        address: name,
-        network: name,
+        ...peerAt(`${name}:5000`),
         queued: undefined,
         transmit(bytes: Uint8Array): Promise<unknown> {
           begun.push(`${name}:${text(bytes)}`);
@@ -242,8 +242,7 @@ Deno.test("PumpedOutbox keeps the order of more than any inner buffer holds", as
   const sent: number[] = [];
   const outbox = new PumpedOutbox<string, OutboxPeer>(() => {}, () => {}, () => {}, 30_000);
   const ada: OutboxPeer = {
-    address: "ada",
-    network: "ada",
+    ...peerAt("ada:5000"),
     queued: undefined,
     transmit(bytes: Uint8Array): Promise<unknown> {
       sent.push(new DataView(bytes.buffer).getUint32(0));

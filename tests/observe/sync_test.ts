@@ -2,11 +2,11 @@ import { configureSync, type LogRecord } from "@logtape/logtape";
 import { assertEquals, assertMatch } from "@std/assert";
 import { loggerOf } from "../../lib/observe/log.ts";
 import { SyncObserver } from "../../lib/observe/sync.ts";
-import type { Peer } from "../../lib/protocols/engine.ts";
 import type { SyncRefusal } from "../../lib/protocols/sync/server.ts";
+import { peerAt } from "../support/recorder.ts";
 
-const ada: Peer = { address: "192.0.2.7:5000", network: "192.0.2.7" };
-const bob: Peer = { address: "[2001:db8::7]:6000", network: "2001:db8:0:0::/64" };
+const ada = peerAt("192.0.2.7:5000");
+const bob = peerAt("[2001:db8::7]:6000");
 
 /** An observer, its log records, and the clock it reads. */
 function setUp(): {

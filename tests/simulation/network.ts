@@ -162,8 +162,16 @@ class SimulatedPeer implements Peer {
     this.address = address;
   }
 
-  get network(): string {
+  get ip(): string {
     return this.address.slice(0, this.address.indexOf(":"));
+  }
+
+  get port(): number {
+    return Number(this.address.slice(this.address.indexOf(":") + 1));
+  }
+
+  get network(): string {
+    return this.ip;
   }
 }
 

@@ -96,7 +96,9 @@ export class Play<Event> {
  * peers apart by identity.
  */
 export function peerAt(address: string): Peer {
-  const host = address.slice(0, address.lastIndexOf(":"));
-  const groups = host.startsWith("[") ? host.slice(1, -1).split("::")[0]!.split(":") : undefined;
-  return { address, network: groups ? `${groups.slice(0, 4).join(":")}::/64` : host };
+  const at = address.lastIndexOf(":");
+  const port = Number(address.slice(at + 1));
+  const ip = address.slice(0, at).replace(/^\[|\]$/g, "");
+  const groups = ip.includes(":") ? ip.split("::")[0]!.split(":") : undefined;
+  return { ip, port, address, network: groups ? `${groups.slice(0, 4).join(":")}::/64` : ip };
 }

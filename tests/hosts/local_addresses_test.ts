@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { localAddresses } from "../../lib/home/local_addresses.ts";
+import { localAddresses } from "../../lib/hosts/local_addresses.ts";
 
 /** Runs `call` on a computer with these addresses. */
 function on<T>(state: Deno.PermissionState, addresses: readonly string[], call: () => T): T {

@@ -1,0 +1,55 @@
+/** JSON from strangers. */
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
+  ...[0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d],
+];
+
+/** A JSON object as it was read: the names come from outside, so ask with `Object.hasOwn`. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a JSON object in strict UTF-8.
+ *
+ * Deeper nesting than `depthMax` is refused before anything is built: what can be read could otherwise
+ * overflow the stack of whoever writes it again.
+ *
+ * @returns undefined for anything else.
+ */
+export function parseJsonObject(utf8: Uint8Array, depthMax: number): JsonObject | undefined {
+  if (isDeeper(utf8, depthMax)) return undefined;
+  try {
+    const value: unknown = JSON.parse(strictUtf8.decode(utf8));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as JsonObject
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts brackets outside of texts. For bytes that are no JSON the answer means nothing. */
+function isDeeper(utf8: Uint8Array, depthMax: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < utf8.length; at++) {
+    switch (utf8[at]) {
+      case OPEN_BRACKET:
+      case OPEN_BRACE:
+        if (++depth > depthMax) return true;
+        break;
+      case CLOSE_BRACKET:
+      case CLOSE_BRACE:
+        depth--;
+        break;
+      case QUOTE:
+        at = endOfText(utf8, at + 1);
+    }
+  }
+  return false;
+}
+
+function endOfText(utf8: Uint8Array, start: number): number {
+  let at = start;
+  while (at < utf8.length && utf8[at] !== QUOTE) at += utf8[at] === BACKSLASH ? 2 : 1;
+  return at;
+}
