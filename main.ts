@@ -1,13 +1,23 @@
 /** netsync: the first word chooses a command; without one, the sync server runs. */
 import * as bots from "./lib/commands/bots.ts";
+import * as chat from "./lib/commands/chat.ts";
 import { CommandFailure, suggestionFor, UsageError } from "./lib/commands/options.ts";
+import * as rendezvous from "./lib/commands/rendezvous.ts";
 import { VERSION } from "./lib/commands/service.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
 import { flushOutput, printLine } from "./lib/observe/output.ts";
 
-const COMMANDS = new Map([["sync", sync], ["watch", watch], ["bots", bots]]);
+type Command = { run: (words: readonly string[]) => Promise<void> };
+
+const COMMANDS = new Map<string, Command>([
+  ["sync", sync],
+  ["watch", watch],
+  ["bots", bots],
+  ["rendezvous", rendezvous],
+  ["chat", chat],
+]);
 
 /** A service ends within a second of being told, whoever reads what it says. */
 const FLUSH_MS = 400;
@@ -19,6 +29,8 @@ commands
   sync [PORT]        players see each other's state: a SimpleNetSync server
   watch HOST[:PORT]  shows the states on a running sync server
   bots HOST[:PORT]   plays many clients on one and measures what they see
+  rendezvous [PORT]  players behind routers find each other: a Holepunch server
+  chat               two people talk directly; tells why when they cannot
 
 netsync COMMAND --help tells the options of each; --version the version.`;
 
@@ -44,7 +56,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function commandNamed(name: string): typeof sync | typeof watch | typeof bots {
+function commandNamed(name: string): Command {
   const command = COMMANDS.get(name);
   if (command) return command;
   throw new UsageError(`there is no command "${name}"${suggestionFor(name, [...COMMANDS.keys()])}`);

@@ -26,6 +26,9 @@ const FREE_AREAS: ReadonlySet<string> = new Set(["tests", "bench", "tools"]);
 /** Where neither the system nor the time may be asked. */
 const PURE_AREAS: ReadonlySet<string> = new Set(["protocols", "parts"]);
 
+/** Packages that are as pure as those areas: functions of their arguments. */
+const PURE_PACKAGES: ReadonlySet<string> = new Set(["@noble/hashes/sha2"]);
+
 /** What would make an engine's answer depend on more than its inputs, or reach beyond its host. */
 const IMPURE_NAMES: readonly string[] = [
   ...["Deno", "process", "global", "globalThis", "self", "window", "navigator", "eval", "require"],
@@ -79,7 +82,7 @@ export function importProblems(path: string, text: string): string[] {
       if (problem) problems.push(problem);
     } else if (/^(npm|jsr|https?|data|file):|^\//.test(specifier)) {
       problems.push(`imports ${specifier}: packages are named and pinned in deno.json`);
-    } else if (PURE_AREAS.has(area ?? "")) {
+    } else if (PURE_AREAS.has(area ?? "") && !PURE_PACKAGES.has(specifier)) {
       problems.push(`imports the package ${specifier}: ${area} need none`);
     }
   }

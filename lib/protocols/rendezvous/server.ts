@@ -1,0 +1,388 @@
+/**
+ * The rendezvous server: hosts register a name, players ask for it, and both are told where the other
+ * is. They then talk to each other; the server takes no part.
+ *
+ * | request | answer |
+ * | --- | --- |
+ * | register | registered; an error when the name is another's |
+ * | refresh (dialect 2) | refreshed; silence when the name is unknown or the hash wrong |
+ * | join | an introduction to the host and one to the player, repeated once; an error when unknown |
+ * | list (dialect 2) | the hosts of dialect 2, as many as fit |
+ * | drop (dialect 2) | none |
+ *
+ * Every error ends its receiver's session, so anything else that is wrong gets silence: peers ask
+ * again by themselves. Nobody has proved anything about an address, so no address is sent more than
+ * three times the bytes of the request that is the reason, and each host so many introductions a second.
+ */
+import { Budget } from "../../parts/budget.ts";
+import type { Engine, Outbox, Peer } from "../engine.ts";
+import { type Dialect, isRequest, type Message, type ServerInfo } from "./message.ts";
+import { type Registration, Registry } from "./registry.ts";
+import {
+  decode,
+  encode,
+  isAuthentic,
+  type Letter,
+  serverFieldsOf,
+  type WireRefusal,
+} from "./wire.ts";
+
+/**
+ * Why a datagram had no effect. The wire's reasons, and:
+ * - `no-request`: a message that is for peers, or an answer
+ * - `hash`: a hash that was not made with the password
+ * - `unknown`: a refresh or drop of a name that is not registered
+ * - `taken`: a name that another address has; answered with an error
+ * - `not-found`: a player asks for a name that is not registered; answered with an error
+ * - `incomplete`: a request of dialect 1 without a key it needs; answered with an error
+ * - `elsewhere`: a refresh or drop from an address that is not the host's
+ * - `self`: a player who asks for itself
+ * - `rate`: too many requests from this IP address
+ * - `host-rate`: too many players ask for this host at once
+ * - `full`, `full-network`: no more registrations, no more from this IP address
+ * - `short`: the answer would be more than three times as long as the request
+ */
+export type RendezvousRefusal =
+  | WireRefusal
+  | "no-request"
+  | "hash"
+  | "unknown"
+  | "taken"
+  | "not-found"
+  | "incomplete"
+  | "elsewhere"
+  | "self"
+  | "rate"
+  | "host-rate"
+  | "full"
+  | "full-network"
+  | "short";
+
+/** What the server tells its host program. */
+export type RendezvousEvent =
+  /** A name can be joined from now on. */
+  | { kind: "registered"; peer: Peer; name: string; dialect: Dialect }
+  /** A host is heard from another address: its NAT gave it another port. */
+  | { kind: "moved"; peer: Peer; name: string; dialect: Dialect }
+  /** A host did not refresh in time. */
+  | { kind: "expired"; peer: Peer; name: string; dialect: Dialect }
+  /** A host said that it ends. */
+  | { kind: "dropped"; peer: Peer; name: string; dialect: Dialect }
+  /** A player and a host were told about each other. */
+  | { kind: "introduced"; peer: Peer; name: string; dialect: Dialect; host: string }
+  /** A datagram had no effect. */
+  | { kind: "refused"; peer: Peer; reason: RendezvousRefusal };
+
+/** Options of {@link createRendezvousServer}. */
+export interface RendezvousServerOptions {
+  /** Names at most. Default 16,384. */
+  registrationsMax?: number;
+  /** Names of one IPv4 address or IPv6 /64 network at most. Default 64. */
+  registrationsPerNetworkMax?: number;
+  /** Requests of one network a second; three times as many at once. Default 30. */
+  requestsPerSecond?: number;
+  /** Introductions to the hosts of one network a second; three times as many at once. Default 20. */
+  introductionsPerSecond?: number;
+  /** The longest time a registration holds without a refresh, in seconds. Default 3600. */
+  validSecondsMax?: number;
+}
+
+/** The server's engine. */
+export interface RendezvousServer extends Engine<RendezvousEvent> {
+  /** Names that can be joined now. */
+  readonly registrations: number;
+}
+
+/** An answer may be so many times as long as the request. */
+const AMPLIFICATION_MAX = 3;
+/** An introduction is sent again so much later: a lost one ends the attempt. */
+const REPEAT_MS = 150;
+const REPEATS_MAX = 4_096;
+/** Hosts refresh each 15 s, counted in ticks of a second: one that is silent for so long missed it. */
+const REFRESH_MISSED_MS = 13_500;
+/** Longest list: one unfragmented datagram on nearly every way. */
+const LIST_BYTES_MAX = 1_400;
+/** Sources whose budget is kept account of. */
+const SOURCES_MAX = 16_384;
+const BURST_SECONDS = 3;
+/** A host program this late was asleep: hosts get time to be heard before they have expired. */
+const STALL_MS = 1_000;
+const STALL_GRACE_MS = 20_000;
+
+/** A rendezvous server for both dialects. */
+export function createRendezvousServer(options: RendezvousServerOptions = {}): RendezvousServer {
+  return new Server(options);
+}
+
+interface Repeat {
+  readonly at: number;
+  readonly peer: Peer;
+  readonly bytes: Uint8Array;
+}
+
+/** One request in hand. */
+interface Case {
+  readonly letter: Letter;
+  readonly from: Peer;
+  readonly bytes: number;
+  readonly now: number;
+  readonly out: Outbox<RendezvousEvent>;
+}
+
+class Server implements RendezvousServer {
+  readonly #options: Required<RendezvousServerOptions>;
+  readonly #registry = new Registry();
+  readonly #requests: Budget;
+  readonly #introductions: Budget;
+  /** In the order in which they are due. */
+  #repeats: Repeat[] = [];
+  #expiresNotBefore = -Infinity;
+
+  constructor(options: RendezvousServerOptions) {
+    this.#options = {
+      registrationsMax: 16_384,
+      registrationsPerNetworkMax: 64,
+      requestsPerSecond: 30,
+      introductionsPerSecond: 20,
+      validSecondsMax: 3_600,
+      ...options,
+    };
+    this.#requests = budgetOf(this.#options.requestsPerSecond);
+    this.#introductions = budgetOf(this.#options.introductionsPerSecond);
+  }
+
+  get registrations(): number {
+    return this.#registry.size;
+  }
+
+  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<RendezvousEvent>): void {
+    const decoded = decode(datagram);
+    if (decoded.kind === "refused") return refuse(from, decoded.reason, out);
+    if (decoded.kind === "letter" && !isRequest(decoded.message)) {
+      return refuse(from, "no-request", out);
+    }
+    if (!this.#requests.take(from.network, now)) return refuse(from, "rate", out);
+    if (decoded.kind === "letter") {
+      return this.#onRequest({ letter: decoded, from, bytes: datagram.length, now, out });
+    }
+    const error = encode(
+      { kind: "error", message: `missing info from packet data: ${decoded.missing}` },
+      { dialect: 1, sender: null, recipient: decoded.sender, to: from, password: "" },
+    );
+    refuse(from, "incomplete", out);
+    answer(from, error, datagram.length, out);
+  }
+
+  advance(now: number, out: Outbox<RendezvousEvent>): void {
+    while (this.#repeats.length > 0 && this.#repeats[0]!.at <= now) {
+      const { peer, bytes } = this.#repeats.shift()!;
+      out.send(peer, bytes);
+    }
+    if (now - this.#nextExpiry() > STALL_MS) this.#expiresNotBefore = now + STALL_GRACE_MS;
+    if (now < this.#expiresNotBefore) return;
+    for (let gone; (gone = this.#registry.takeExpired(now));) {
+      out.emit({ kind: "expired", ...whoIs(gone) });
+    }
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.#repeats[0]?.at ?? Infinity, this.#nextExpiry());
+  }
+
+  remembers(peer: Peer): boolean {
+    return this.#registry.has(peer);
+  }
+
+  #nextExpiry(): number {
+    return Math.max(this.#registry.nextExpiry(), this.#expiresNotBefore);
+  }
+
+  #onRequest(request: Case): void {
+    const { letter, from, out } = request;
+    const { message, sender } = letter;
+    // What is hashed with a password of its own; the others need the registered one.
+    if ("password" in message && !isAuthentic(letter, message.password ?? "")) {
+      return refuse(from, "hash", out);
+    }
+    if (message.kind === "list") return this.#onList(request, message.password);
+    if (sender === null) return refuse(from, "fields", out);
+    switch (message.kind) {
+      case "register":
+        return this.#onRegister(request, sender, message);
+      case "refresh":
+        return this.#onRefresh(request, sender, message.validSeconds);
+      case "join":
+        return this.#onJoin(request, sender, message);
+      case "drop":
+        return this.#onDrop(request, message.name);
+    }
+  }
+
+  #onRegister(
+    request: Case,
+    name: string,
+    message: Message & { kind: "register" },
+  ): void {
+    const { letter: { dialect }, from, now, out } = request;
+    const { local, password = "", passwordRequired = false } = message;
+    const known = this.#registry.get(dialect, name);
+    if (known && !mayRegisterAgain(known, from, password, now)) {
+      refuse(from, "taken", out);
+      return this.#answer(request, { kind: "error", message: "server already exists" }, password);
+    }
+    const obstacle = known ? undefined : this.#obstacleFor(from);
+    if (obstacle) return refuse(from, obstacle, out);
+    this.#store(
+      { dialect, name, peer: from, local, password, passwordRequired, heardAt: now },
+      message.validSeconds,
+      now,
+    );
+    if (!known) out.emit({ kind: "registered", peer: from, name, dialect });
+    else if (known.peer !== from) out.emit({ kind: "moved", peer: from, name, dialect });
+    this.#answer(request, { kind: "registered" }, password);
+  }
+
+  #onRefresh(request: Case, name: string, validSeconds: number): void {
+    const { letter, from, now, out } = request;
+    const known = this.#registry.get(2, name);
+    if (!known) return refuse(from, "unknown", out);
+    if (!isAuthentic(letter, known.password)) return refuse(from, "hash", out);
+    const moved = known.peer !== from;
+    // The datagram of another moment, sent again by somebody else, must not lead players astray.
+    if (moved && !missedRefresh(known, now)) return refuse(from, "elsewhere", out);
+    this.#store({ ...known, peer: from, heardAt: now }, validSeconds, now);
+    if (moved) out.emit({ kind: "moved", ...whoIs(known), peer: from });
+    this.#answer(request, { kind: "refreshed" }, known.password);
+  }
+
+  #onJoin(request: Case, name: string, message: Message & { kind: "join" }): void {
+    const { letter: { dialect }, from, bytes, now, out } = request;
+    const { password = "" } = message;
+    const host = this.#registry.get(dialect, message.host);
+    if (!host) {
+      refuse(from, "not-found", out);
+      const text = `${message.host} not found`;
+      return this.#answer(request, { kind: "error", message: text }, password);
+    }
+    if (host.peer === from || host.name === name) return refuse(from, "self", out);
+    if (!this.#introductions.take(host.peer.network, now)) return refuse(from, "host-rate", out);
+    const toHost = encode(
+      { kind: "introduction", peer: name, globalAddress: from, localAddress: message.local },
+      { dialect, sender: null, recipient: host.name, to: host.peer, password: host.password },
+    );
+    const toPlayer = encode(
+      {
+        kind: "introduction",
+        peer: host.name,
+        globalAddress: host.peer,
+        localAddress: host.local,
+      },
+      { dialect, sender: null, recipient: name, to: from, password },
+    );
+    const longest = Math.max(toHost.length, toPlayer.length);
+    const times = Math.floor(AMPLIFICATION_MAX * bytes / longest);
+    if (times === 0) return refuse(from, "short", out);
+    // The host first: its first datagram opens its NAT for the player's.
+    out.send(host.peer, toHost);
+    out.send(from, toPlayer);
+    if (times > 1) this.#repeat([[host.peer, toHost], [from, toPlayer]], now);
+    out.emit({ kind: "introduced", peer: from, name, dialect, host: host.name });
+  }
+
+  #onList(request: Case, password: string): void {
+    const { letter: { sender }, from, bytes } = request;
+    const envelope = { dialect: 2, sender: null, recipient: sender, to: from, password } as const;
+    const servers: ServerInfo[] = [];
+    const room = Math.min(LIST_BYTES_MAX, AMPLIFICATION_MAX * bytes);
+    let left = room - encode({ kind: "servers", servers }, envelope).length;
+    this.#registry.list((registration) => {
+      left -= utf8Length(JSON.stringify(serverFieldsOf(registration))) + 1;
+      if (left >= 0) servers.push(registration);
+      return left >= 0;
+    });
+    answer(from, encode({ kind: "servers", servers }, envelope), bytes, request.out);
+  }
+
+  #onDrop({ letter, from, out }: Case, name: string): void {
+    const known = this.#registry.get(2, name);
+    if (!known) return refuse(from, "unknown", out);
+    if (!isAuthentic(letter, known.password)) return refuse(from, "hash", out);
+    if (known.peer.ip !== from.ip) return refuse(from, "elsewhere", out);
+    this.#registry.remove(known);
+    out.emit({ kind: "dropped", ...whoIs(known) });
+  }
+
+  #obstacleFor({ network }: Peer): "full" | "full-network" | undefined {
+    const { registrationsMax, registrationsPerNetworkMax } = this.#options;
+    if (this.#registry.size >= registrationsMax) return "full";
+    return this.#registry.countOf(network) >= registrationsPerNetworkMax
+      ? "full-network"
+      : undefined;
+  }
+
+  #store(registration: Registration, validSeconds: number, now: number): void {
+    const seconds = Math.min(Math.max(validSeconds, 1), this.#options.validSecondsMax);
+    this.#registry.set(registration, now + 1_000 * seconds);
+  }
+
+  #repeat(sends: [Peer, Uint8Array][], now: number): void {
+    if (this.#repeats.length + sends.length > REPEATS_MAX) return;
+    for (const [peer, bytes] of sends) this.#repeats.push({ at: now + REPEAT_MS, peer, bytes });
+  }
+
+  #answer({ letter, from, bytes, out }: Case, message: Message, password: string): void {
+    const { dialect, sender } = letter;
+    const reply = encode(message, { dialect, sender: null, recipient: sender, to: from, password });
+    answer(from, reply, bytes, out);
+  }
+}
+
+/** Sends an answer, unless a spoofed request would get more out of it than it costs. */
+function answer(
+  to: Peer,
+  reply: Uint8Array,
+  requestBytes: number,
+  out: Outbox<RendezvousEvent>,
+): void {
+  if (reply.length > AMPLIFICATION_MAX * requestBytes) refuse(to, "short", out);
+  else out.send(to, reply);
+}
+
+function refuse(peer: Peer, reason: RendezvousRefusal, out: Outbox<RendezvousEvent>): void {
+  out.emit({ kind: "refused", peer, reason });
+}
+
+function budgetOf(perSecond: number): Budget {
+  return new Budget({ perSecond, burst: BURST_SECONDS * perSecond, keysMax: SOURCES_MAX });
+}
+
+/**
+ * Whether this address may have the name: the one that has it, or, once its refresh is overdue, the
+ * same host behind a NAT that gave it another port. Dialect 2 tells it by the session key, dialect 1
+ * only by the IP address.
+ */
+function mayRegisterAgain(
+  known: Registration,
+  from: Peer,
+  password: string,
+  now: number,
+): boolean {
+  if (known.peer === from) return true;
+  const isSame = known.dialect === 2 ? known.password === password : known.peer.ip === from.ip;
+  return isSame && missedRefresh(known, now);
+}
+
+function missedRefresh({ heardAt }: Registration, now: number): boolean {
+  return now - heardAt >= REFRESH_MISSED_MS;
+}
+
+function whoIs(registration: Registration): { peer: Peer; name: string; dialect: Dialect } {
+  const { peer, name, dialect } = registration;
+  return { peer, name, dialect };
+}
+
+const utf8 = new TextEncoder();
+
+function utf8Length(text: string): number {
+  return utf8.encode(text).length;
+}
