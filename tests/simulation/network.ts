@@ -22,6 +22,20 @@ export interface LinkFaults {
   jitterMs: number;
 }
 
+/** Rewrites addresses on the way, as routers do. */
+export interface Routers {
+  /** A datagram leaves a machine; undefined when it gets nowhere. */
+  send(from: string, to: string): Passage | undefined;
+}
+
+/** A datagram's way. */
+export interface Passage {
+  /** The sender as the receiver sees it. */
+  from: string;
+  /** Which machine it reaches, when it arrives there; undefined when a router drops it. */
+  deliver(): string | undefined;
+}
+
 /** Options of {@link Network}. */
 export interface NetworkOptions {
   random: Random;
@@ -30,7 +44,11 @@ export interface NetworkOptions {
   timerLateMs: number;
   /** Sees every datagram when it leaves a host. */
   onTransmit?: (bytes: Uint8Array, from: string, to: string) => void;
+  /** Default: everybody has an address of their own that all can reach. */
+  routers?: Routers;
 }
+
+const NO_ROUTERS: Routers = { send: (from, to) => ({ from, deliver: () => to }) };
 
 interface Happening {
   at: number;
@@ -47,6 +65,7 @@ export class Network {
   /** The longest queue of single datagrams and the largest peer table of any host so far. */
   readonly peaks = { letters: 0, broadcasts: 0, peers: 0 };
   readonly #onTransmit: (bytes: Uint8Array, from: string, to: string) => void;
+  readonly #routers: Routers;
   readonly #hosts = new Map<string, { take(bytes: Uint8Array, from: string): void }>();
   readonly #cuts = new Set<string>();
   readonly #agenda = new Agenda();
@@ -58,6 +77,7 @@ export class Network {
     this.faults = options.faults;
     this.timerLateMs = options.timerLateMs;
     this.#onTransmit = options.onTransmit ?? ((): void => {});
+    this.#routers = options.routers ?? NO_ROUTERS;
   }
 
   /** Virtual milliseconds since the beginning. */
@@ -115,15 +135,17 @@ export class Network {
     const { loss, duplication } = this.faults;
     if (this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`)) return;
     if (loss > 0 && this.random() < loss) return;
-    this.#carry(bytes, from, to);
-    if (duplication > 0 && this.random() < duplication) this.#carry(bytes, from, to);
+    const passage = this.#routers.send(from, to);
+    if (!passage) return;
+    this.#carry(bytes, passage, to);
+    if (duplication > 0 && this.random() < duplication) this.#carry(bytes, passage, to);
   }
 
-  #carry(bytes: Uint8Array, from: string, to: string): void {
+  #carry(bytes: Uint8Array, { from, deliver }: Passage, to: string): void {
     const { delayMs, jitterMs } = this.faults;
     const arrivesAt = this.#now + delayMs + (jitterMs > 0 ? this.random() * jitterMs : 0);
     this.at(arrivesAt, () => {
-      const host = this.#hosts.get(to);
+      const host = this.#hosts.get(deliver() ?? "");
       if (!host) return;
       this.#note(bytes, to, from);
       host.take(bytes, from);

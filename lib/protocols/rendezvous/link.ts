@@ -8,7 +8,8 @@
  */
 import type { Deadlines } from "../../parts/deadlines.ts";
 import type { Outbox, Peer } from "../engine.ts";
-import type { PeerInfo, PeerMessage } from "./message.ts";
+import type { Memory } from "./memory.ts";
+import type { PeerInfo, PeerMessage, ReliableBody } from "./message.ts";
 
 /** By which of its addresses a player is reached: through its router, or on the own network. */
 export type Path = "global" | "local";
@@ -33,12 +34,17 @@ export interface Task<Event> {
 export interface LinkOwner<Event> {
   readonly tasks: Deadlines<Task<Event>>;
   readonly checkMs: number;
+  /** Another one for every start of the program. */
+  readonly session: number;
   say(message: PeerMessage, link: Link<Event>, to: Peer, out: Outbox<Event>): void;
   onConfirmed(link: Link<Event>, now: number, out: Outbox<Event>): void;
   onLost(link: Link<Event>, reason: LossReason, now: number, out: Outbox<Event>): void;
+  onMessage(link: Link<Event>, message: unknown, reliable: boolean, out: Outbox<Event>): void;
   onReceipt(link: Link<Event>, receipt: Receipt, out: Outbox<Event>): void;
   onUndelivered(link: Link<Event>, id: number, message: unknown, out: Outbox<Event>): void;
   onRoundTrip(link: Link<Event>, out: Outbox<Event>): void;
+  /** It answered a check. */
+  onChecked(link: Link<Event>, now: number, out: Outbox<Event>): void;
 }
 
 /** That a reliable message arrived. */
@@ -61,8 +67,6 @@ const RESEND_MS_MAX = 2_000;
 const RELIABLE_ATTEMPTS_MAX = 10;
 /** Reliable messages on their way at most. */
 export const UNACKNOWLEDGED_MAX = 256;
-/** Numbers this far below the highest one are taken as seen. More than are ever on their way. */
-const SEEN_MAX = 1_024;
 const UPDATE_EVERY_MS = 1_000;
 const UPDATES_MAX = 5;
 
@@ -91,7 +95,10 @@ export class Link<Event> {
   path: Path = "global";
   roundTripMs: number | undefined;
   confirmedAt = Infinity;
+  /** Whether it repeats the numbers of lists, as netsync does: it can be told the same list again. */
+  numbersLists = false;
   readonly #owner: LinkOwner<Event>;
+  readonly #memory: Memory;
   readonly #globalIp: string;
   readonly #candidates = new Map<Peer, Candidate>();
   /** The address behind the same router that no one announced: its NAT chose another port for us. */
@@ -99,10 +106,7 @@ export class Link<Event> {
   #inquiries = 0;
   #checks = 0;
   #checkedAt = 0;
-  #nextId = 0;
   readonly #unacknowledged = new Map<number, Unacknowledged<Event>>();
-  readonly #seen = new Set<number>();
-  #seenHighest = -1;
   readonly #updates: Update[] = [];
   #updateAttempts = 0;
   readonly #inquiry: Task<Event> = { due: (now, out) => this.#inquire(now, out) };
@@ -117,12 +121,14 @@ export class Link<Event> {
     owner: LinkOwner<Event>,
     name: string,
     info: PeerInfo,
+    memory: Memory,
     far: Peer,
     near: Peer | undefined,
   ) {
     this.#owner = owner;
     this.name = name;
     this.info = info;
+    this.#memory = memory;
     this.#globalIp = far.ip;
     this.#candidates.set(far, candidate("global"));
     // One address as both: there is no router between it and the server.
@@ -169,12 +175,14 @@ export class Link<Event> {
         return this.#say({ kind: "checkResponse" }, from, out);
       case "checkResponse":
         return this.#onCheckResponse(now, out);
+      case "reliable":
+        return this.#onReliable(message, from, out);
+      case "unreliable":
+        return this.#owner.onMessage(this, message.message, false, out);
       case "reliableResponse":
-        return this.#onReliableResponse(message.id, now, out);
+        return this.#onReliableResponse(message, now, out);
       case "peerListResponse":
         return this.#onUpdateResponse(message.id, now, out);
-      case "reliable":
-      case "unreliable":
       case "peerList":
         return; // The session's.
       default:
@@ -182,27 +190,13 @@ export class Link<Event> {
     }
   }
 
-  /** Answers a reliable message. Returns whether it is the first of its number. */
-  acknowledge(id: number, message: unknown, from: Peer, out: Outbox<Event>): boolean {
-    this.#say({ kind: "reliableResponse", id, message }, from, out);
-    if (id <= this.#seenHighest - SEEN_MAX || this.#seen.has(id)) return false;
-    this.#seen.add(id);
-    this.#seenHighest = Math.max(this.#seenHighest, id);
-    if (this.#seen.size > 2 * SEEN_MAX) {
-      for (const old of this.#seen) {
-        if (old <= this.#seenHighest - SEEN_MAX) this.#seen.delete(old);
-      }
-    }
-    return true;
-  }
-
   /** The number the next reliable message will have; undefined when too many are on their way. */
   get nextId(): number | undefined {
-    return this.#unacknowledged.size < UNACKNOWLEDGED_MAX ? this.#nextId : undefined;
+    return this.#unacknowledged.size < UNACKNOWLEDGED_MAX ? this.#memory.nextId : undefined;
   }
 
   sendReliable(message: unknown, now: number, out: Outbox<Event>): void {
-    const id = this.#nextId++;
+    const id = this.#memory.nextId++;
     const task: Unacknowledged<Event> = {
       message,
       sentAt: now,
@@ -216,6 +210,11 @@ export class Link<Event> {
   /** Asks now whether it is still there, unless that is being asked. */
   ask(now: number, out: Outbox<Event>): void {
     if (this.#checks === 0) this.#checkIt(now, out);
+  }
+
+  /** Whether it took all lists. */
+  get isTold(): boolean {
+    return this.#updates.length === 0;
   }
 
   /** Tells it about others, one list after the other. */
@@ -280,6 +279,7 @@ export class Link<Event> {
     if (this.#checks === 1) this.#measured(now - this.#checkedAt, out);
     this.#checks = 0;
     this.#owner.tasks.set(this.#check, now + this.#owner.checkMs);
+    this.#owner.onChecked(this, now, out);
   }
 
   #measured(roundTripMs: number, out: Outbox<Event>): void {
@@ -295,15 +295,23 @@ export class Link<Event> {
       this.#unacknowledged.delete(id);
       return this.#owner.onUndelivered(this, id, task.message, out);
     }
-    this.#say({ kind: "reliable", id, message: task.message }, this.address!, out);
+    const { session } = this.#owner;
+    this.#say({ kind: "reliable", id, message: task.message, session }, this.address!, out);
     const first = this.roundTripMs === undefined ? RESEND_MS_UNKNOWN : 2 * this.roundTripMs;
     const pauseMs = Math.max(RESEND_MS_MIN, first) * 2 ** task.attempts++;
     this.#owner.tasks.set(task, now + Math.min(RESEND_MS_MAX, pauseMs));
   }
 
-  #onReliableResponse(id: number, now: number, out: Outbox<Event>): void {
+  #onReliable(body: ReliableBody, from: Peer, out: Outbox<Event>): void {
+    this.#say({ ...body, kind: "reliableResponse" }, from, out);
+    if (!this.#memory.isFirst(body.session, body.id)) return;
+    this.#owner.onMessage(this, body.message, true, out);
+  }
+
+  #onReliableResponse({ id, session }: ReliableBody, now: number, out: Outbox<Event>): void {
     const task = this.#unacknowledged.get(id);
-    if (!task) return;
+    // The answer to a message of before this program was started anew is none.
+    if (!task || (session ?? this.#owner.session) !== this.#owner.session) return;
     this.#unacknowledged.delete(id);
     this.#owner.tasks.delete(task);
     if (task.attempts === 1) this.#measured(now - task.sentAt, out);
@@ -321,6 +329,7 @@ export class Link<Event> {
 
   #onUpdateResponse(id: number | undefined, now: number, out: Outbox<Event>): void {
     // Originals do not repeat the number.
+    if (id !== undefined) this.numbersLists = true;
     const isExpected = this.#updates.length > 0 &&
       (id === undefined || id === this.#updates[0]!.id);
     if (isExpected) this.#nextUpdate(now, out);

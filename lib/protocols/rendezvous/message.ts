@@ -63,6 +63,14 @@ export interface Drop {
   readonly name: string;
 }
 
+/** A reliable message; the response repeats all of it. */
+export interface ReliableBody {
+  readonly id: number;
+  readonly message: unknown;
+  /** Ours alone: another one when the sender was started anew and counts from 0 again. */
+  readonly session?: number;
+}
+
 /** From one player to another, the host among them. */
 export type PeerMessage =
   | { readonly kind: "inquiry"; readonly usedGlobal: boolean }
@@ -70,8 +78,8 @@ export type PeerMessage =
   | { readonly kind: "check" }
   | { readonly kind: "checkResponse" }
   | { readonly kind: "unreliable"; readonly message: unknown }
-  | { readonly kind: "reliable"; readonly id: number; readonly message: unknown }
-  | { readonly kind: "reliableResponse"; readonly id: number; readonly message: unknown }
+  | ({ readonly kind: "reliable" } & ReliableBody)
+  | ({ readonly kind: "reliableResponse" } & ReliableBody)
   | {
     readonly kind: "peerList";
     readonly action: "add" | "remove";

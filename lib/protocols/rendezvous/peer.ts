@@ -9,6 +9,7 @@ import { canonicalIp, isUnicast } from "../../parts/ip.ts";
 import type { Outbox, Peer } from "../engine.ts";
 import { Asking, type AskingOwner } from "./asking.ts";
 import { Link, type LinkOwner, type LossReason, type Receipt, type Task } from "./link.ts";
+import { Memory } from "./memory.ts";
 import {
   type Dialect,
   type Drop,
@@ -38,7 +39,8 @@ import {
 } from "./wire.ts";
 
 /** A player who is introduced again this long after being confirmed was started anew. */
-const RESTART_MS = 10_000;
+const RESTART_MS = 2_000;
+const MEMORIES_MAX = 256;
 /** Players in one list: about 1,100 bytes. */
 const LISTED_MAX = 8;
 
@@ -65,10 +67,13 @@ export function createPlayer(options: PlayerOptions): Player {
 class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   readonly tasks = new Deadlines<Task<PlayerEvent>>();
   readonly checkMs: number;
+  readonly session: number;
   readonly #options: PlayerOptions;
   readonly #dialect: Dialect;
   readonly #links = new Map<string, Link<PlayerEvent>>();
   readonly #asking: Asking;
+  /** Also of those who are gone: the one whose link began first is forgotten first. */
+  readonly #memories = new Map<string, Memory>();
   #updateId = 0;
   #ended = false;
 
@@ -76,6 +81,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     this.#options = options;
     this.#dialect = options.dialect ?? 1;
     this.checkMs = options.checkMs ?? 15_000;
+    this.session = Math.floor(options.random() * 2 ** 31);
     this.#asking = new Asking(this, options);
   }
 
@@ -206,10 +212,25 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     if (!at) return refuse(from, "address", out);
     if (this.#links.size >= playersMax) return refuse(from, "full", out);
     const near = isSameEndpoint(localAddress, own) ? undefined : this.#peerOf(localAddress);
-    const link = new Link<PlayerEvent>(this, name, info, at, near);
+    const link = new Link<PlayerEvent>(this, name, info, this.#memoryOf(name), at, near);
     this.#links.set(name, link);
     out.emit({ kind: "introduced", name, globalAddress, localAddress });
     link.begin(now, out);
+  }
+
+  #memoryOf(name: string): Memory {
+    const memory = this.#memories.get(name) ?? new Memory();
+    memory.forgetUnnumbered();
+    this.#memories.delete(name);
+    this.#memories.set(name, memory);
+    if (this.#memories.size > MEMORIES_MAX) {
+      for (const old of this.#memories.keys()) {
+        if (this.#links.has(old)) continue;
+        this.#memories.delete(old);
+        break;
+      }
+    }
+    return memory;
   }
 
   /** The peer at an address somebody announced, if anything may be sent there. */
@@ -236,14 +257,6 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     if (!isKnown) return refuse(from, "stranger", out);
     out.emit({ kind: "packet", from, fields: letter.fields });
     switch (message.kind) {
-      case "unreliable":
-        return out.emit({ ...message, kind: "message", from: link.name, reliable: false });
-      case "reliable":
-        if (link.acknowledge(message.id, message.message, from, out)) {
-          const { message: value } = message;
-          out.emit({ kind: "message", from: link.name, message: value, reliable: true });
-        }
-        return;
       case "peerList":
         return this.#onPeerList(message, link, from, now, out);
       case "drop":
@@ -343,6 +356,15 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     }
   }
 
+  onMessage(
+    link: Link<PlayerEvent>,
+    message: unknown,
+    reliable: boolean,
+    out: Outbox<PlayerEvent>,
+  ): void {
+    out.emit({ kind: "message", from: link.name, message, reliable });
+  }
+
   onReceipt(link: Link<PlayerEvent>, receipt: Receipt, out: Outbox<PlayerEvent>): void {
     out.emit({ kind: "receipt", to: link.name, ...receipt });
   }
@@ -360,17 +382,26 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     out.emit({ kind: "roundTrip", player: remoteOf(link) });
   }
 
+  /** Two players may have missed each other, and only the host can tell them again. */
+  onChecked(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
+    if (link.numbersLists && link.isTold) this.#tellOthers(link, now, out);
+  }
+
   /** Tells a new player about the others, and the others about the new one. */
   #spread(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
+    this.#tellOthers(link, now, out);
+    for (const other of this.#others(link)) {
+      const peers = new Map([[link.name, infoOf(link)]]);
+      other.tell({ action: "add", peers }, this.#updateId++, now, out);
+    }
+  }
+
+  #tellOthers(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
     const others = this.#others(link);
     for (let from = 0; from < others.length; from += LISTED_MAX) {
       const some = others.slice(from, from + LISTED_MAX);
       const peers = new Map(some.map((other) => [other.name, infoOf(other)]));
       link.tell({ action: "add", peers }, this.#updateId++, now, out);
-    }
-    for (const other of others) {
-      const peers = new Map([[link.name, infoOf(link)]]);
-      other.tell({ action: "add", peers }, this.#updateId++, now, out);
     }
   }
 

@@ -8,7 +8,15 @@
 import { canonicalIp, isUnicast } from "../../parts/ip.ts";
 import { type JsonObject, parseJsonObject } from "../../parts/json.ts";
 import { HASH_FIELD, hashOf } from "./hash.ts";
-import type { Dialect, Endpoint, Message, MessageKind, PeerInfo, ServerInfo } from "./message.ts";
+import type {
+  Dialect,
+  Endpoint,
+  Message,
+  MessageKind,
+  PeerInfo,
+  ReliableBody,
+  ServerInfo,
+} from "./message.ts";
 
 /** The original server reads no more of a datagram; so long are messages between players, too. */
 export const DATAGRAM_BYTES_MAX = 8_192;
@@ -212,10 +220,10 @@ function relayOf(
 }
 
 function reliableBody(
-  { id, message }: { id: number; message: unknown },
+  { id, message, session }: ReliableBody,
   relay: Record<string, unknown>,
 ): Record<string, unknown> {
-  return { ...relay, "message": message, "message-id": id };
+  return { ...relay, "message": message, "message-id": id, ...optional("session", session) };
 }
 
 /** A list entry as it is written. */
@@ -358,7 +366,8 @@ function messageOf(
     case "reliableResponse": {
       const id = fields["message-id"];
       if (!isCount(id) || !Object.hasOwn(fields, "message")) return "fields";
-      return { kind, id, message: fields.message };
+      const { message, session } = fields;
+      return { kind, id, message, session: isCount(session) ? session : undefined };
     }
     case "peerList":
       return peerListOf(fields);
