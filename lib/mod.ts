@@ -25,3 +25,30 @@ export {
   type SyncClientEvents,
   type SyncClientListener,
 } from "./clients/sync.ts";
+export {
+  createRendezvousServer,
+  type RendezvousEvent,
+  type RendezvousRefusal,
+  type RendezvousServer,
+  type RendezvousServerOptions,
+} from "./protocols/rendezvous/server.ts";
+export { type WireRefusal as RendezvousWireRefusal } from "./protocols/rendezvous/wire.ts";
+export type { Dialect, Endpoint } from "./protocols/rendezvous/message.ts";
+export type { LossReason, Path } from "./protocols/rendezvous/link.ts";
+export { createPlayer } from "./protocols/rendezvous/peer.ts";
+export type {
+  EndReason,
+  Player,
+  PlayerEvent,
+  PlayerOptions,
+  PlayerRefusal,
+  RemotePlayer,
+} from "./protocols/rendezvous/player.ts";
+export type { JsonObject } from "./parts/json.ts";
+export {
+  RENDEZVOUS_PORT,
+  RendezvousError,
+  RendezvousPeer,
+  type RendezvousPeerEvents,
+  type RendezvousPeerOptions,
+} from "./clients/rendezvous.ts";

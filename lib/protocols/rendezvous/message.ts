@@ -3,9 +3,11 @@
 /** The dialect of the documentation, or the later one with hashes and passwords. */
 export type Dialect = 1 | 2;
 
-/** An IP literal as its sender spelt it, and a port from 1 to 65535. */
+/** A UDP address. */
 export interface Endpoint {
+  /** An IP address as its sender spelt it. */
   readonly ip: string;
+  /** From 1 to 65535. */
   readonly port: number;
 }
 

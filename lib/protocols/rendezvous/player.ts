@@ -7,6 +7,7 @@ import type { WireRefusal } from "./wire.ts";
 
 /** Another player who can be talked to. */
 export interface RemotePlayer {
+  /** It is talked to by this. */
   readonly name: string;
   /** Where it is reached. */
   readonly address: Endpoint;
