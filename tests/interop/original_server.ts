@@ -6,8 +6,11 @@ export class OriginalServer extends Program {
   port = 0;
 
   /** Starts one and waits until it listens. */
-  static async start(words: readonly string[] = []): Promise<OriginalServer> {
-    const server = new OriginalServer([PYTHON], ["tests/interop/original_server.py", ...words]);
+  static async start(
+    words: readonly string[] = [],
+    script = "original_server.py",
+  ): Promise<OriginalServer> {
+    const server = new OriginalServer([PYTHON], [`tests/interop/${script}`, ...words]);
     try {
       server.port = await server.next("its port", (line) => objectOf(line)?.port as number);
     } catch (error) {

@@ -186,8 +186,31 @@ export function objectOf(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A sync server run by the real command line, its log as JSON. */
-export class ServerProgram extends Program {
+/** A program that prints JSON lines with an `event` each. */
+export class EventProgram extends Program {
+  /** What `find` makes of the first event of a kind, from line `from` on, that it makes something of. */
+  event<T = Record<string, unknown>>(
+    kind: string,
+    find: (facts: Record<string, unknown>) => T | undefined = (facts) => facts as T,
+    options: { from?: number; timeoutMs?: number } = {},
+  ): Promise<T> {
+    return this.next(`the event "${kind}"`, (line) => {
+      const facts = objectOf(line);
+      return facts?.event === kind ? find(facts) : undefined;
+    }, options);
+  }
+
+  /** All events of a kind so far. */
+  events(kind: string): Record<string, unknown>[] {
+    return this.lines.map(objectOf).filter((facts) => facts?.event === kind) as Record<
+      string,
+      unknown
+    >[];
+  }
+}
+
+/** A server run by the real command line, its log as JSON. `command` may end with the service. */
+export class ServerProgram extends EventProgram {
   /** Where it listens. */
   port = 0;
 
@@ -204,17 +227,6 @@ export class ServerProgram extends Program {
       throw error;
     }
     return server;
-  }
-
-  /** What `find` makes of the first log line about an event that it makes something of. */
-  event<T = Record<string, unknown>>(
-    kind: string,
-    find: (facts: Record<string, unknown>) => T | undefined = (facts) => facts as T,
-  ): Promise<T> {
-    return this.next(`the log line "${kind}"`, (line) => {
-      const facts = objectOf(line);
-      return facts?.event === kind ? find(facts) : undefined;
-    });
   }
 
   /** The most memory it ever had, in MB; undefined where the system does not tell. */
