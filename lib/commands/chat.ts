@@ -207,7 +207,9 @@ function tellEverything(
     print(
       "connected",
       factsOf(player),
-      `connected to ${player.name} at ${addressOf(player.address)}, its ${player.path} address` +
+      `connected to ${shown(player.name)} at ${
+        addressOf(player.address)
+      }, its ${player.path} address` +
         (player.roundTripMs === undefined ? "" : `, round trip ${roundTripOf(player)}`),
     ));
   const measured = new Set<string>();
@@ -215,24 +217,26 @@ function tellEverything(
     print(
       "roundTrip",
       factsOf(player),
-      measured.has(player.name) ? "" : `round trip to ${player.name}: ${roundTripOf(player)}`,
+      measured.has(player.name)
+        ? ""
+        : `round trip to ${shown(player.name)}: ${roundTripOf(player)}`,
     );
     measured.add(player.name);
   });
   peer.on(
     "message",
     ({ from, message, reliable }) =>
-      print("message", { from, message, reliable }, `${from}: ${textOf(message)}`),
+      print("message", { from, message, reliable }, `${shown(from)}: ${textOf(message)}`),
   );
   peer.on("receipt", ({ to, message }) => print("delivered", { to, message }, ""));
   peer.on(
     "undelivered",
     ({ to, message }) =>
-      print("undelivered", { to, message }, `did not arrive at ${to}: ${textOf(message)}`),
+      print("undelivered", { to, message }, `did not arrive at ${shown(to)}: ${textOf(message)}`),
   );
   peer.on("lost", ({ name, reason }) => {
     measured.delete(name);
-    print("lost", { peer: name, reason }, `${name} ${REASONS[reason]}`);
+    print("lost", { peer: name, reason }, `${shown(name)} ${REASONS[reason]}`);
   });
   peer.on(
     "serverError",
@@ -305,8 +309,15 @@ function factsOf({ name, address, path, roundTripMs }: RemotePlayer): Record<str
 }
 
 function lineOf(player: RemotePlayer): string {
-  return `${player.name} at ${addressOf(player.address)}, its ${player.path} address, round trip ` +
+  return `${shown(player.name)} at ${
+    addressOf(player.address)
+  }, its ${player.path} address, round trip ` +
     roundTripOf(player);
+}
+
+/** A name from anybody. */
+function shown(name: string): string {
+  return printable(name, 2 * NAME_CHARACTERS_MAX);
 }
 
 function addressOf({ ip, port }: Endpoint): string {

@@ -18,7 +18,8 @@ Deno.test("netsync --help, -h and help tell the commands; each command its optio
   for (const { code, out, err } of general) {
     assertEquals([code, err], [0, []]);
     assertEquals(out, general[0]!.out);
-    for (const command of ["sync [PORT]", "watch HOST[:PORT]", "bots HOST[:PORT]"]) {
+    const commands = ["sync [PORT]", "watch HOST[:PORT]", "bots HOST[:PORT]", "rendezvous [PORT]"];
+    for (const command of [...commands, "chat"]) {
       assert(out.some((line) => line.startsWith(`  ${command}`)), command);
     }
   }
@@ -26,6 +27,9 @@ Deno.test("netsync --help, -h and help tell the commands; each command its optio
     sync: ["host", "rate", "timeout", "max-clients", "max-per-ip", "log-level", "json"],
     watch: ["json"],
     bots: ["count", "rate", "size", "seconds", "json"],
+    rendezvous: ["host", "max-hosts", "max-per-ip", "max-requests", "max-joins", "max-expiry"]
+      .concat(["log-level", "json"]),
+    chat: ["rendezvous", "name", "host", "join", "dialect", "password", "port", "local-address"],
   };
   await Promise.all(
     Object.entries(options).map(async ([command, names]) => {
@@ -50,6 +54,18 @@ Deno.test("netsync ends with status 2 and one line that says what would be right
     "0 --max-clients": /--max-clients needs a value: --max-clients N/,
     "watch": /which server\? For example: netsync watch localhost:55555/,
     "watch a:b": /"a:b" is not HOST, HOST:PORT or \[IPv6\]:PORT with a port from 1 to 65535/,
+    "rendezvous x": /PORT must be a whole number from 0 to 65535, not "x"/,
+    "chat": /which server\? For example: --rendezvous rendezvous\.example:5160/,
+    "chat --rendezvous a:b": /--rendezvous is HOST, HOST:PORT or \[IPv6\]:PORT .* not "a:b"/,
+    "chat --rendezvous ::1": /who are you\? For example: --name ada/,
+    "chat --rendezvous ::1 --name ada":
+      /either wait for others with --host or join one with --join/,
+    "chat --rendezvous ::1 --name ada --host --join bob": /either wait for others with --host or/,
+    "chat --rendezvous ::1 --name ada --join ada": /you cannot join yourself/,
+    "chat --rendezvous ::1 --name _HANDSHAKE_SERVER --host": /--name is 1 to 64 characters/,
+    "chat --rendezvous ::1 --name ada --host --password x": /--password needs --dialect 2/,
+    "chat --rendezvous ::1 --name ada --host --local-address me":
+      /--local-address is an IP address/,
     "bots ::1 --size 3": /--size must be a whole number from 12 to 65000, not "3"/,
   };
   await Promise.all(
