@@ -73,10 +73,14 @@ export class Chat extends EventProgram {
     name: string,
     words: readonly string[],
   ): Chat {
-    return new Chat([...command, "chat"], [
-      ...["--rendezvous", `127.0.0.1:${serverPort}`, "--name", name, "--json"],
-      ...words,
-    ]);
+    const at = { host: "127.0.0.1", port: serverPort };
+    return Chat.at(command, at, ["--name", name, ...words].join(" "));
+  }
+
+  /** Starts one with a server anywhere; `words` are apart by spaces. */
+  static at(command: Command, server: { host: string; port: number }, words: string): Chat {
+    const rendezvous = ["--rendezvous", `${server.host}:${server.port}`, "--json"];
+    return new Chat([...command, "chat"], [...rendezvous, ...words.split(" ")]);
   }
 
   async connects(name: string): Promise<Record<string, unknown>> {
