@@ -140,12 +140,11 @@ class Server implements RendezvousServer {
 
   constructor(options: RendezvousServerOptions) {
     this.#options = {
-      registrationsMax: 16_384,
-      registrationsPerNetworkMax: 64,
-      requestsPerSecond: 30,
-      introductionsPerSecond: 20,
-      validSecondsMax: 3_600,
-      ...options,
+      registrationsMax: options.registrationsMax ?? 16_384,
+      registrationsPerNetworkMax: options.registrationsPerNetworkMax ?? 64,
+      requestsPerSecond: options.requestsPerSecond ?? 30,
+      introductionsPerSecond: options.introductionsPerSecond ?? 20,
+      validSecondsMax: options.validSecondsMax ?? 3_600,
     };
     this.#requests = budgetOf(this.#options.requestsPerSecond);
     this.#introductions = budgetOf(this.#options.introductionsPerSecond);
@@ -226,11 +225,11 @@ class Server implements RendezvousServer {
     const { letter: { dialect }, from, now, out } = request;
     const { local, password = "", passwordRequired = false } = message;
     const known = this.#registry.get(dialect, name);
-    if (known && !mayRegisterAgain(known, from, password, now)) {
+    if (known && !this.#mayRegisterAgain(known, from, password, now)) {
       refuse(from, "taken", out);
       return this.#answer(request, { kind: "error", message: "server already exists" }, password);
     }
-    const obstacle = known ? undefined : this.#obstacleFor(from);
+    const obstacle = this.#obstacleFor(from, known);
     if (obstacle) return refuse(from, obstacle, out);
     this.#store(
       { dialect, name, peer: from, local, password, passwordRequired, heardAt: now },
@@ -249,7 +248,9 @@ class Server implements RendezvousServer {
     if (!isAuthentic(letter, known.password)) return refuse(from, "hash", out);
     const moved = known.peer !== from;
     // The datagram of another moment, sent again by somebody else, must not lead players astray.
-    if (moved && !missedRefresh(known, now)) return refuse(from, "elsewhere", out);
+    if (moved && !this.#missedRefresh(known, now)) return refuse(from, "elsewhere", out);
+    const obstacle = this.#obstacleFor(from, known);
+    if (obstacle) return refuse(from, obstacle, out);
     this.#store({ ...known, peer: from, heardAt: now }, validSeconds, now);
     if (moved) out.emit({ kind: "moved", ...whoIs(known), peer: from });
     this.#answer(request, { kind: "refreshed" }, known.password);
@@ -312,9 +313,14 @@ class Server implements RendezvousServer {
     out.emit({ kind: "dropped", ...whoIs(known) });
   }
 
-  #obstacleFor({ network }: Peer): "full" | "full-network" | undefined {
+  /** One that is known takes no other place, unless it moves to another network. */
+  #obstacleFor(
+    { network }: Peer,
+    known: Registration | undefined,
+  ): "full" | "full-network" | undefined {
     const { registrationsMax, registrationsPerNetworkMax } = this.#options;
-    if (this.#registry.size >= registrationsMax) return "full";
+    if (known?.peer.network === network) return undefined;
+    if (!known && this.#registry.size >= registrationsMax) return "full";
     return this.#registry.countOf(network) >= registrationsPerNetworkMax
       ? "full-network"
       : undefined;
@@ -323,6 +329,22 @@ class Server implements RendezvousServer {
   #store(registration: Registration, validSeconds: number, now: number): void {
     const seconds = Math.min(Math.max(validSeconds, 1), this.#options.validSecondsMax);
     this.#registry.set(registration, now + 1_000 * seconds);
+  }
+
+  /**
+   * Whether this address may have the name: the one that has it, or, once its refresh is overdue, the
+   * same host behind a NAT that gave it another port. Dialect 2 tells it by the session key, dialect 1
+   * only by the IP address.
+   */
+  #mayRegisterAgain(known: Registration, from: Peer, password: string, now: number): boolean {
+    if (known.peer === from) return true;
+    const isSame = known.dialect === 2 ? known.password === password : known.peer.ip === from.ip;
+    return isSame && this.#missedRefresh(known, now);
+  }
+
+  /** Not while hosts are given time because nobody was heard: this host program was asleep. */
+  #missedRefresh({ heardAt }: Registration, now: number): boolean {
+    return now - heardAt >= REFRESH_MISSED_MS && now >= this.#expiresNotBefore;
   }
 
   #repeat(sends: [Peer, Uint8Array][], now: number): void {
@@ -354,26 +376,6 @@ function refuse(peer: Peer, reason: RendezvousRefusal, out: Outbox<RendezvousEve
 
 function budgetOf(perSecond: number): Budget {
   return new Budget({ perSecond, burst: BURST_SECONDS * perSecond, keysMax: SOURCES_MAX });
-}
-
-/**
- * Whether this address may have the name: the one that has it, or, once its refresh is overdue, the
- * same host behind a NAT that gave it another port. Dialect 2 tells it by the session key, dialect 1
- * only by the IP address.
- */
-function mayRegisterAgain(
-  known: Registration,
-  from: Peer,
-  password: string,
-  now: number,
-): boolean {
-  if (known.peer === from) return true;
-  const isSame = known.dialect === 2 ? known.password === password : known.peer.ip === from.ip;
-  return isSame && missedRefresh(known, now);
-}
-
-function missedRefresh({ heardAt }: Registration, now: number): boolean {
-  return now - heardAt >= REFRESH_MISSED_MS;
 }
 
 function whoIs(registration: Registration): { peer: Peer; name: string; dialect: Dialect } {
