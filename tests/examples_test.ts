@@ -1,12 +1,14 @@
 /** Every example a newcomer reads is run, and the README shows it as it is. */
 import { assert, assertStringIncludes } from "@std/assert";
+import { output, Program } from "./interop/programs.ts";
+import { until } from "./support/wait.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => Deno.readTextFileSync(new URL(path, root));
 
-for (const example of ["examples/join.py", "examples/join.ts", "examples/embed.ts"]) {
-  Deno.test(`README.md shows ${example} as it is`, () => {
-    assertStringIncludes(read("README.md"), read(example).trimEnd());
+for (const example of ["join.py", "join.ts", "embed.ts", "meet.ts"]) {
+  Deno.test(`README.md shows examples/${example} as it is`, () => {
+    assertStringIncludes(read("README.md"), read(`examples/${example}`).trimEnd());
   });
 }
 
@@ -21,18 +23,18 @@ async function withProgram(
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const printing = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   try {
     let printed = "";
     while (!printed.includes("\n")) {
-      const { value, done } = await output.read();
+      const { value, done } = await printing.read();
       assert(!done, "the program ended too soon");
       printed += value;
     }
     await use(printed.split("\n")[0]!);
   } finally {
     child.kill("SIGTERM");
-    while (!(await output.read()).done);
+    while (!(await printing.read()).done);
     await child.status;
   }
 }
@@ -68,6 +70,19 @@ Deno.test("examples/join.py and examples/join.ts see each other on the server", 
     } finally {
       await Deno.remove(script);
     }
+  });
+});
+
+Deno.test("examples/meet.ts meets itself by a rendezvous server", async () => {
+  await withProgram(["main.ts", "rendezvous", "0", "--json"], async (line) => {
+    const server = `127.0.0.1:${JSON.parse(line).port}`;
+    const run = [Deno.execPath(), "run", "--allow-net", "examples/meet.ts", server];
+    await using castle = new Program(run, ["castle"]);
+    await until("ada to find the host", async () => {
+      const { code, out } = await output(run, ["ada", "castle"]);
+      return code === 0 && out.includes("castle has it");
+    });
+    await castle.next("her message", (line) => line === "ada says { x: 17, y: 4 }" || undefined);
   });
 });
 
