@@ -163,7 +163,8 @@ class Dialect1(asyncio.DatagramProtocol):
 
     def answer(self, message, peer, source):
         # The object that came, with three fields replaced: whatever else was in it goes back.
-        type = self.inquiry_response if message["type"] == self.inquiry else f"{message['type']}-response"
+        asked = message["type"]
+        type = self.inquiry_response if asked == self.inquiry else f"{asked}-response"
         self.to_peer(type, message, peer.name, source)
 
     def inquiry_key(self, peer, used_global):
@@ -228,9 +229,10 @@ class Dialect1(asyncio.DatagramProtocol):
         try:
             name = message["peer-name"]
             addresses = address_of(message["global-address"]), address_of(message["local-address"])
+            known = name in self.peers
         except (KeyError, TypeError, ValueError):
             return
-        if name in self.peers:
+        if known:
             return
         peer = self.peers[name] = Peer(name, *addresses)
         self._tell("introduced", peer=name, **{"global": addresses[0], "local": addresses[1]})

@@ -1,4 +1,5 @@
 /** Datagrams of the original programs, recorded on the wire, and some built from the format. */
+import rendezvousRecording from "../vectors/rendezvous.json" with { type: "json" };
 import recording from "../vectors/sync.json" with { type: "json" };
 
 /** One datagram and what it means. Where the original is at fault `decoded.error` says so. */
@@ -54,6 +55,32 @@ export const transcripts: ReadonlyMap<string, Step[]> = new Map(
     steps.map(({ t_ms, hex, ...step }) => ({ ...step, at: t_ms, bytes: bytesOf(hex) })),
   ]),
 );
+
+/** One datagram of the rendezvous protocol. */
+export interface RendezvousVector {
+  name: string;
+  direction: "client->server" | "server->client" | "peer->peer";
+  bytes: Uint8Array;
+  /** The object it holds, or `{ error }` for what is none. */
+  decoded: unknown;
+  note: string;
+  /** Dialect 2: what its hash was made with, and of. */
+  hash_password?: string;
+  hash_input?: string;
+}
+
+const rawRendezvous = rendezvousRecording as unknown as {
+  vectors: (Omit<RendezvousVector, "bytes"> & { hex: string })[];
+  transcripts: { name: string; steps: { hex?: string }[] }[];
+};
+
+/** All vectors of the rendezvous protocol, in order. */
+export const rendezvousVectors: readonly RendezvousVector[] = rawRendezvous.vectors
+  .map(({ hex, ...rest }) => ({ ...rest, bytes: bytesOf(hex) }));
+
+/** Every datagram of its transcripts that was recorded whole. */
+export const rendezvousTranscripts: readonly Uint8Array[] = rawRendezvous.transcripts
+  .flatMap(({ steps }) => steps.flatMap(({ hex }) => hex === undefined ? [] : [bytesOf(hex)]));
 
 /** The bytes of one vector. */
 export function vectorBytes(name: string): Uint8Array {
