@@ -64,27 +64,32 @@ export class OriginalPeer extends EventProgram {
   }
 }
 
+/** Where a chat is connected to somebody. */
+export interface Way {
+  path: "global" | "local";
+  address: string;
+}
+
 /** `netsync chat --json`. */
 export class Chat extends EventProgram {
-  /** Starts one; `words` come after the server and the name. */
+  /** Starts one; `server` is its address or, on this computer, its port. `words` follow the name. */
   static start(
     command: Command,
-    serverPort: number,
+    server: string | number,
     name: string,
     words: readonly string[],
   ): Chat {
-    const at = { host: "127.0.0.1", port: serverPort };
-    return Chat.at(command, at, ["--name", name, ...words].join(" "));
+    const rendezvous = typeof server === "number" ? `127.0.0.1:${server}` : server;
+    const first = ["--rendezvous", rendezvous, "--name", name, "--json"];
+    return new Chat([...command, "chat"], [...first, ...words]);
   }
 
-  /** Starts one with a server anywhere; `words` are apart by spaces. */
-  static at(command: Command, server: { host: string; port: number }, words: string): Chat {
-    const rendezvous = ["--rendezvous", `${server.host}:${server.port}`, "--json"];
-    return new Chat([...command, "chat"], [...rendezvous, ...words.split(" ")]);
-  }
-
-  async connects(name: string): Promise<Record<string, unknown>> {
-    return await this.event("connected", (facts) => facts.peer === name ? facts : undefined);
+  /** How it was connected to somebody. */
+  async connects(name: string): Promise<Way> {
+    return await this.event(
+      "connected",
+      ({ peer, path, address }) => peer === name ? { path, address } as Way : undefined,
+    );
   }
 
   async hears(message: unknown): Promise<Record<string, unknown>> {
@@ -93,5 +98,12 @@ export class Chat extends EventProgram {
       "message",
       (facts) => JSON.stringify(facts.message) === text ? facts : undefined,
     );
+  }
+
+  /** Types a line that another chat hears. */
+  async tells(other: Chat, line: string): Promise<void> {
+    await this.say(line);
+    await other.hears(line);
+    await this.event("delivered", ({ message }) => message === line ? true : undefined);
   }
 }
