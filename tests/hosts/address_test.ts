@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import {
   formatHostPort,
   type HostPort,
-  mappedIpv4,
   networkOf,
   parseHostPort,
 } from "../../lib/hosts/address.ts";

@@ -2,6 +2,7 @@ import { configureSync, type LogRecord } from "@logtape/logtape";
 import { assertEquals, assertMatch } from "@std/assert";
 import { loggerOf } from "../../lib/observe/log.ts";
 import { SyncObserver } from "../../lib/observe/sync.ts";
+import type { Peer } from "../../lib/protocols/engine.ts";
 import type { SyncRefusal } from "../../lib/protocols/sync/server.ts";
 import { peerAt } from "../support/recorder.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Pacer, type PacerOptions } from "../../../lib/protocols/sync/pacer.ts";
+import { Pacer, type PacerOptions } from "../../lib/parts/pacer.ts";
 
 /** Rounds of one player and few bytes, unless a test says more. */
 const BYTES = 100;

@@ -96,8 +96,10 @@ export class Asking {
         return;
       case "introduction":
         if (host !== undefined && reply.peer !== host) return;
-        if (host !== undefined) this.#owner.tasks.delete(this.#ask);
-        return void this.#owner.onIntroduction(reply, from, now, out);
+        this.#owner.onIntroduction(reply, from, now, out);
+        // Without it, this was no answer.
+        if (host !== undefined && this.#owner.hasCompany()) this.#owner.tasks.delete(this.#ask);
+        return;
       case "error":
         return void this.#onError(reply.message, now, out);
       case "servers":
@@ -133,7 +135,7 @@ export class Asking {
   }
 
   #onSilence(now: number, out: Outbox<PlayerEvent>): void {
-    if (!this.#registered) return this.#owner.onFailed("server", out);
+    if (!this.#registered && !this.#owner.hasCompany()) return this.#owner.onFailed("server", out);
     out.emit({ kind: "serverLost" });
     this.#pause(now);
   }

@@ -69,6 +69,8 @@ const RELIABLE_ATTEMPTS_MAX = 10;
 export const UNACKNOWLEDGED_MAX = 256;
 const UPDATE_EVERY_MS = 1_000;
 const UPDATES_MAX = 5;
+/** Lists that wait at most: whoever never answers is told the latest of them. */
+const UPDATES_WAITING_MAX = 256;
 
 /** One address that a player may have. */
 interface Candidate {
@@ -221,6 +223,7 @@ export class Link<Event> {
   tell(update: Omit<Update, "kind" | "id">, id: number, now: number, out: Outbox<Event>): void {
     this.#updates.push({ kind: "peerList", id, ...update });
     if (this.#updates.length === 1) this.#sendUpdate(now, out);
+    if (this.#updates.length > UPDATES_WAITING_MAX) this.#updates.splice(1, 1);
   }
 
   #say(message: PeerMessage, to: Peer, out: Outbox<Event>): void {

@@ -43,6 +43,8 @@ const RESTART_MS = 2_000;
 const MEMORIES_MAX = 256;
 /** Players in one list: about 1,100 bytes. */
 const LISTED_MAX = 8;
+/** As long as an address can be: the answer to a message names one that only its receiver knows. */
+const ADDRESS_LONGEST: Endpoint = { ip: "ffff:".repeat(7) + "ffff", port: 65_535 };
 
 /**
  * A player.
@@ -74,6 +76,9 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   readonly #asking: Asking;
   /** Also of those who are gone: the one whose link began first is forgotten first. */
   readonly #memories = new Map<string, Memory>();
+  /** What is yet to be told: whoever is told may call this session in turn. */
+  readonly #events: PlayerEvent[] = [];
+  #isTelling = false;
   #updateId = 0;
   #ended = false;
 
@@ -89,6 +94,25 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
 
   receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<PlayerEvent>): void {
     if (this.#ended) return;
+    this.#thenTell(out, (out) => this.#receive(datagram, from, now, out));
+  }
+
+  advance(now: number, out: Outbox<PlayerEvent>): void {
+    this.#thenTell(out, (out) => {
+      for (let task; (task = this.tasks.takeDue(now));) task.due(now, out);
+    });
+  }
+
+  nextDeadline(): number {
+    return this.tasks.next();
+  }
+
+  remembers(peer: Peer): boolean {
+    return this.#asking.isServer(peer) ||
+      [...this.#links.values()].some((link) => link.isFrom(peer));
+  }
+
+  #receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<PlayerEvent>): void {
     const decoded = decode(datagram);
     if (decoded.kind !== "letter") {
       const reason = decoded.kind === "refused" ? decoded.reason : "fields";
@@ -103,17 +127,21 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     else refuse(from, "stranger", out);
   }
 
-  advance(now: number, out: Outbox<PlayerEvent>): void {
-    for (let task; (task = this.tasks.takeDue(now));) task.due(now, out);
-  }
-
-  nextDeadline(): number {
-    return this.tasks.next();
-  }
-
-  remembers(peer: Peer): boolean {
-    return this.#asking.isServer(peer) ||
-      [...this.#links.values()].some((link) => link.isFrom(peer));
+  /** Does something, and tells what happened when it is done: then nothing is half done. */
+  #thenTell(out: Outbox<PlayerEvent>, act: (out: Outbox<PlayerEvent>) => void): void {
+    act({
+      send: (peer, bytes) => out.send(peer, bytes),
+      broadcast: (peers, bytes) => out.broadcast(peers, bytes),
+      emit: (event) => void this.#events.push(event),
+      backlog: out.backlog,
+    });
+    if (this.#isTelling) return; // Whoever is telling goes on with these.
+    this.#isTelling = true;
+    try {
+      for (let event; (event = this.#events.shift());) out.emit(event);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   // ---- what a program asks for
@@ -128,12 +156,13 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   }
 
   connect(servers: readonly Peer[], now: number, out: Outbox<PlayerEvent>): void {
-    this.#asking.begin(servers, now, out);
+    if (!this.#ended) this.#asking.begin(servers, now, out);
   }
 
   send(to: string, message: unknown, _now: number, out: Outbox<PlayerEvent>): void {
     const link = this.#confirmed(to);
-    const bytes = this.#write({ kind: "unreliable", message }, link, link.address!);
+    const value = valueOf(message);
+    const bytes = this.#write({ kind: "unreliable", message: value }, link, link.address!);
     checkSendable(bytes);
     out.send(link.address!, bytes);
   }
@@ -142,16 +171,22 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     const link = this.#confirmed(to);
     const id = link.nextId;
     if (id === undefined) throw new RangeError(`too many messages to "${to}" are on their way`);
-    checkSendable(this.#write({ kind: "reliable", id, message }, link, link.address!));
-    link.sendReliable(message, now, out);
+    const value = valueOf(message);
+    const { session } = this;
+    // The answer is the longer one of the two, and must arrive as well.
+    const answer: PeerMessage = { kind: "reliableResponse", id, message: value, session };
+    checkSendable(this.#write(answer, link, ADDRESS_LONGEST));
+    link.sendReliable(value, now, out);
     return id;
   }
 
   drop(name: string, now: number, out: Outbox<PlayerEvent>): void {
     const link = this.#links.get(name);
     if (!link) return;
-    this.#sayGoodbye(link, out);
-    this.onLost(link, "dropped", now, out);
+    this.#thenTell(out, (out) => {
+      this.#sayGoodbye(link, out);
+      this.onLost(link, "dropped", now, out);
+    });
   }
 
   leaveServer(out: Outbox<PlayerEvent>): void {
@@ -160,8 +195,10 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
 
   leave(_now: number, out: Outbox<PlayerEvent>): void {
     if (this.#ended) return;
-    for (const link of this.#links.values()) this.#sayGoodbye(link, out);
-    this.#end("left", out);
+    this.#thenTell(out, (out) => {
+      for (const link of this.#links.values()) this.#sayGoodbye(link, out);
+      this.#end("left", out);
+    });
   }
 
   // ---- what the server says
@@ -182,6 +219,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   ): void {
     const info: PeerInfo = { globalAddress, localAddress, usesGlobal: true };
     if (name === this.#options.name) return;
+    if (!this.#peerOf(globalAddress)) return refuse(from, "address", out);
     const known = this.#links.get(name);
     if (known) {
       const isSame = isSameEndpoint(known.info.globalAddress, globalAddress) &&
@@ -225,7 +263,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     this.#memories.set(name, memory);
     if (this.#memories.size > MEMORIES_MAX) {
       for (const old of this.#memories.keys()) {
-        if (this.#links.has(old)) continue;
+        if (old === name || this.#links.has(old)) continue;
         this.#memories.delete(old);
         break;
       }
@@ -298,7 +336,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   #write(
     message: PeerMessage | Drop,
     link: Link<PlayerEvent>,
-    to: Peer,
+    to: Endpoint,
   ): Uint8Array {
     return encode(message, {
       dialect: this.#dialect,
@@ -433,12 +471,21 @@ function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && canonicalIp(one.ip) === canonicalIp(other.ip);
 }
 
+/** A message as its receiver will see it, and as it stays while it is sent again. */
+function valueOf(message: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(message));
+  } catch {
+    throw new RangeError("the message cannot be sent: it is no JSON value");
+  }
+}
+
 function checkSendable(bytes: Uint8Array): void {
   const decoded = decode(bytes);
   if (decoded.kind === "letter") return;
   const reason = decoded.kind === "refused" && decoded.reason === "oversize"
     ? "it is too long"
-    : "it is no JSON value, or nested too deep";
+    : "it is nested too deep";
   throw new RangeError(`the message cannot be sent: ${reason}`);
 }
 

@@ -16,7 +16,7 @@
  */
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Dictionary, type Fragment } from "./dictionary.ts";
-import { Pacer } from "./pacer.ts";
+import { Pacer } from "../../parts/pacer.ts";
 import { decodeClientMessage, encodeIdReply, STATE_BYTES_MAX, type WireRefusal } from "./wire.ts";
 
 /**

@@ -9,6 +9,7 @@ import {
   encodeState,
 } from "../../../lib/protocols/sync/wire.ts";
 import type { Random } from "../../../lib/parts/random.ts";
+import { peerAt } from "../../support/recorder.ts";
 import { testEngineContract } from "../engine_suite.ts";
 
 const CLIENTS_MAX = 6;
@@ -79,10 +80,10 @@ testEngineContract("createSyncClient() before connect()", () => ({
 }));
 
 function peersOf(count: number, networks: number): Peer[] {
-  return Array.from({ length: count }, (_, index) => {
-    const network = `192.0.2.${index % networks}`;
-    return { address: `${network}:${5_000 + index}`, network };
-  });
+  return Array.from(
+    { length: count },
+    (_, index) => peerAt(`192.0.2.${index % networks}:${5_000 + index}`),
+  );
 }
 
 function clientDatagram(random: Random): Uint8Array {
