@@ -79,6 +79,8 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   /** What is yet to be told: whoever is told may call this session in turn. */
   readonly #events: PlayerEvent[] = [];
   #isTelling = false;
+  /** Not linked to again for being listed, until the host has said that they are gone. */
+  readonly #dropped = new Set<string>();
   #updateId = 0;
   #ended = false;
 
@@ -185,6 +187,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     if (!link) return;
     this.#thenTell(out, (out) => {
       this.#sayGoodbye(link, out);
+      if (this.#dropped.size < MEMORIES_MAX) this.#dropped.add(name);
       this.onLost(link, "dropped", now, out);
     });
   }
@@ -316,7 +319,10 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     for (const [name, info] of peers) {
       const known = this.#links.get(name);
       if (name === this.#options.name || name === link.name) continue;
-      if (action === "add" && !known) this.#link(name, info, from, now, out);
+      if (action === "add" && !known && !this.#dropped.has(name)) {
+        this.#link(name, info, from, now, out);
+      }
+      if (action === "remove") this.#dropped.delete(name);
       if (action === "remove" && known) this.onLost(known, "removed", now, out);
     }
   }

@@ -44,7 +44,7 @@ export type PlayerEvent =
   | { kind: "message"; from: string; message: unknown; reliable: boolean }
   /** A reliable message arrived. */
   | { kind: "receipt"; to: string; id: number; message: unknown }
-  /** A reliable message was never answered for. */
+  /** A reliable message was never answered for. What is on its way to somebody lost is not told of. */
   | { kind: "undelivered"; to: string; id: number; message: unknown }
   | { kind: "lost"; name: string; reason: LossReason }
   /** The server refused something; without other players the session ends. */
@@ -103,7 +103,10 @@ export interface Player extends Engine<PlayerEvent> {
    * @throws {RangeError} As `send`; or 256 messages to this player are on their way.
    */
   sendReliable(to: string, message: unknown, now: number, out: Outbox<PlayerEvent>): number;
-  /** Drops another player; does nothing when there is none of this name. */
+  /**
+   * Drops another player; does nothing when there is none of this name. A host that goes on listing it is
+   * not followed; at a host it may join again.
+   */
   drop(name: string, now: number, out: Outbox<PlayerEvent>): void;
   /** Has no more to do with the server: nobody new can join. */
   leaveServer(out: Outbox<PlayerEvent>): void;

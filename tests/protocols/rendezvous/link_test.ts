@@ -878,6 +878,21 @@ Deno.test("createPlayer() follows the lists of its host, in dialect 2", () => {
   assertEquals(seat.takeEvents(), ["lost cleo removed"]);
 });
 
+Deno.test("createPlayer() takes nobody back whom it dropped, while the host lists them", () => {
+  const seat = joinerOf({ dialect: 2, checkMs: 1e9 });
+  const list = (action: "add" | "remove"): void =>
+    seat.hear(HOST, { kind: "peerList", action, peers: listOf("bob") });
+  list("add");
+  seat.hear("bob", RESPONSE);
+  seat.drop("bob");
+  assertEquals(seat.takeEvents().at(-1), "lost bob dropped");
+  list("add");
+  assertEquals(seat.takeEvents(), []);
+  list("remove");
+  list("add");
+  assertEquals(seat.takeEvents(), [`introduced bob ${globalOf("bob")} ${localOf("bob")}`]);
+});
+
 Deno.test("createPlayer() goes on when a player of the list never answers", () => {
   const seat = joinerOf({ dialect: 2, checkMs: 1e9 });
   seat.hear(HOST, { kind: "peerList", action: "add", peers: listOf("bob") });
