@@ -1,25 +1,16 @@
 /** `netsync rendezvous [PORT]`: players behind routers find each other. */
 import { RENDEZVOUS_PORT } from "../clients/rendezvous.ts";
-import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
+import { configureLog, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { RendezvousObserver } from "../observe/rendezvous.ts";
 import { createRendezvousServer } from "../protocols/rendezvous/server.ts";
-import {
-  choiceOption,
-  flagOption,
-  type Grammar,
-  helpOf,
-  numberOption,
-  readPort,
-  readWords,
-  textOption,
-} from "./options.ts";
-import { announce, PROGRAM, runUdpService } from "./service.ts";
+import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, runUdpService } from "./service.ts";
 
 const count = { placeholder: "N", min: 1, max: 1_000_000, integer: true } as const;
 
 const options = {
-  host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
+  ...LISTEN_OPTIONS,
   maxHosts: numberOption({
     ...count,
     fallback: 16_384,
@@ -47,12 +38,7 @@ const options = {
     fallback: 3_600,
     help: "longest time a name is kept without a refresh, whatever its host asks for (3600)",
   }),
-  logLevel: choiceOption({
-    choices: LOG_LEVELS,
-    fallback: "info",
-    help: "which lines to print (info)",
-  }),
-  json: flagOption("print one JSON object a line"),
+  ...LOG_OPTIONS,
 };
 
 /** What the command takes. */

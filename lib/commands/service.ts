@@ -4,15 +4,31 @@ import config from "../../deno.json" with { type: "json" };
 import { formatHostPort } from "../hosts/address.ts";
 import { localAddresses } from "../hosts/local_addresses.ts";
 import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import { LOG_LEVELS } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import type { Engine } from "../protocols/engine.ts";
-import { CommandFailure } from "./options.ts";
+import { choiceOption, CommandFailure, flagOption, textOption } from "./options.ts";
 
 /** The version of netsync. */
 export const VERSION: string = config.version;
 
 /** How this program is called on this machine. */
 export const PROGRAM: string = Deno.build.standalone ? "netsync" : "deno run --allow-net main.ts";
+
+/** Where a service listens. */
+export const LISTEN_OPTIONS = {
+  host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
+};
+
+/** What a service prints. */
+export const LOG_OPTIONS = {
+  logLevel: choiceOption({
+    choices: LOG_LEVELS,
+    fallback: "info",
+    help: "which lines to print (info)",
+  }),
+  json: flagOption("print one JSON object a line"),
+};
 
 /** What {@link runUdpService} needs. */
 export interface UdpService<Event> {

@@ -1,23 +1,14 @@
 /** `netsync [PORT]`, `netsync sync [PORT]`: the SimpleNetSync server. */
 import { SYNC_PORT } from "../clients/sync.ts";
-import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
+import { configureLog, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { SyncObserver } from "../observe/sync.ts";
 import { createSyncServer } from "../protocols/sync/server.ts";
-import {
-  choiceOption,
-  flagOption,
-  type Grammar,
-  helpOf,
-  numberOption,
-  readPort,
-  readWords,
-  textOption,
-} from "./options.ts";
-import { announce, PROGRAM, runUdpService } from "./service.ts";
+import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, runUdpService } from "./service.ts";
 
 const options = {
-  host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
+  ...LISTEN_OPTIONS,
   rate: numberOption({
     placeholder: "HZ",
     min: 0,
@@ -58,12 +49,7 @@ const options = {
     fallback: 65_491,
     help: "longest state of a player; longer ones are refused (65491)",
   }),
-  logLevel: choiceOption({
-    choices: LOG_LEVELS,
-    fallback: "info",
-    help: "which lines to print (info)",
-  }),
-  json: flagOption("print one JSON object a line"),
+  ...LOG_OPTIONS,
 };
 
 /** What the command takes. */

@@ -39,3 +39,30 @@ export class Memory {
     this.#seen.delete(undefined);
   }
 }
+
+const MEMORIES_MAX = 256;
+
+/** What is remembered of each player, also of those who are gone. */
+export class Memories {
+  /** The one whose link began first stands in front. */
+  readonly #byName = new Map<string, Memory>();
+
+  /**
+   * The memory of a player whose link begins.
+   *
+   * @param isHere Whose memory must not be given up for it.
+   */
+  of(name: string, isHere: (name: string) => boolean): Memory {
+    const memory = this.#byName.get(name) ?? new Memory();
+    memory.forgetUnnumbered();
+    this.#byName.delete(name);
+    this.#byName.set(name, memory);
+    if (this.#byName.size <= MEMORIES_MAX) return memory;
+    for (const old of this.#byName.keys()) {
+      if (old === name || isHere(old)) continue;
+      this.#byName.delete(old);
+      break;
+    }
+    return memory;
+  }
+}

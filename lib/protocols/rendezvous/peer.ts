@@ -9,7 +9,8 @@ import { canonicalIp, isUnicast } from "../../parts/ip.ts";
 import type { Outbox, Peer } from "../engine.ts";
 import { Asking, type AskingOwner } from "./asking.ts";
 import { Link, type LinkOwner, type LossReason, type Receipt, type Task } from "./link.ts";
-import { Memory } from "./memory.ts";
+import { Lists } from "./lists.ts";
+import { Memories } from "./memory.ts";
 import {
   type Dialect,
   type Drop,
@@ -40,9 +41,7 @@ import {
 
 /** A player who is introduced again this long after being confirmed was started anew. */
 const RESTART_MS = 2_000;
-const MEMORIES_MAX = 256;
-/** Players in one list: about 1,100 bytes. */
-const LISTED_MAX = 8;
+const DROPPED_MAX = 256;
 /** As long as an address can be: the answer to a message names one that only its receiver knows. */
 const ADDRESS_LONGEST: Endpoint = { ip: "ffff:".repeat(7) + "ffff", port: 65_535 };
 
@@ -74,14 +73,14 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
   readonly #dialect: Dialect;
   readonly #links = new Map<string, Link<PlayerEvent>>();
   readonly #asking: Asking;
-  /** Also of those who are gone: the one whose link began first is forgotten first. */
-  readonly #memories = new Map<string, Memory>();
+  readonly #memories = new Memories();
+  /** A host's in dialect 2. */
+  readonly #lists: Lists<PlayerEvent> | undefined;
   /** What is yet to be told: whoever is told may call this session in turn. */
   readonly #events: PlayerEvent[] = [];
   #isTelling = false;
   /** Not linked to again for being listed, until the host has said that they are gone. */
   readonly #dropped = new Set<string>();
-  #updateId = 0;
   #ended = false;
 
   constructor(options: PlayerOptions) {
@@ -90,6 +89,8 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     this.checkMs = options.checkMs ?? 15_000;
     this.session = Math.floor(options.random() * 2 ** 31);
     this.#asking = new Asking(this, options);
+    const isHost = options.host === undefined;
+    this.#lists = isHost && this.#dialect === 2 ? new Lists(this.#links) : undefined;
   }
 
   // ---- the contract
@@ -187,7 +188,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     if (!link) return;
     this.#thenTell(out, (out) => {
       this.#sayGoodbye(link, out);
-      if (this.#dropped.size < MEMORIES_MAX) this.#dropped.add(name);
+      if (this.#dropped.size < DROPPED_MAX) this.#dropped.add(name);
       this.onLost(link, "dropped", now, out);
     });
   }
@@ -253,25 +254,11 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     if (!at) return refuse(from, "address", out);
     if (this.#links.size >= playersMax) return refuse(from, "full", out);
     const near = isSameEndpoint(localAddress, own) ? undefined : this.#peerOf(localAddress);
-    const link = new Link<PlayerEvent>(this, name, info, this.#memoryOf(name), at, near);
+    const memory = this.#memories.of(name, (name) => this.#links.has(name));
+    const link = new Link<PlayerEvent>(this, name, info, memory, at, near);
     this.#links.set(name, link);
     out.emit({ kind: "introduced", name, globalAddress, localAddress });
     link.begin(now, out);
-  }
-
-  #memoryOf(name: string): Memory {
-    const memory = this.#memories.get(name) ?? new Memory();
-    memory.forgetUnnumbered();
-    this.#memories.delete(name);
-    this.#memories.set(name, memory);
-    if (this.#memories.size > MEMORIES_MAX) {
-      for (const old of this.#memories.keys()) {
-        if (old === name || this.#links.has(old)) continue;
-        this.#memories.delete(old);
-        break;
-      }
-    }
-    return memory;
   }
 
   /** The peer at an address somebody announced, if anything may be sent there. */
@@ -381,7 +368,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
 
   onConfirmed(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
     out.emit({ kind: "confirmed", player: remoteOf(link) });
-    if (this.#options.host === undefined && this.#dialect === 2) this.#spread(link, now, out);
+    this.#lists?.onConfirmed(link, now, out);
   }
 
   onLost(
@@ -393,11 +380,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     this.#forget(link);
     out.emit({ kind: "lost", name: link.name, reason });
     if (link.name === this.#options.host) return this.#end(END_OF[reason], out);
-    if (this.#options.host !== undefined || this.#dialect === 1 || !link.address) return;
-    for (const other of this.#others(link)) {
-      const peers = new Map([[link.name, infoOf(link)]]);
-      other.tell({ action: "remove", peers }, this.#updateId++, now, out);
-    }
+    if (link.address) this.#lists?.onLost(link, now, out);
   }
 
   onMessage(
@@ -422,35 +405,12 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     out.emit({ kind: "undelivered", to: link.name, id, message });
   }
 
+  onChecked(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
+    this.#lists?.onChecked(link, now, out);
+  }
+
   onRoundTrip(link: Link<PlayerEvent>, out: Outbox<PlayerEvent>): void {
     out.emit({ kind: "roundTrip", player: remoteOf(link) });
-  }
-
-  /** Two players may have missed each other, and only the host can tell them again. */
-  onChecked(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
-    if (link.numbersLists && link.isTold) this.#tellOthers(link, now, out);
-  }
-
-  /** Tells a new player about the others, and the others about the new one. */
-  #spread(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
-    this.#tellOthers(link, now, out);
-    for (const other of this.#others(link)) {
-      const peers = new Map([[link.name, infoOf(link)]]);
-      other.tell({ action: "add", peers }, this.#updateId++, now, out);
-    }
-  }
-
-  #tellOthers(link: Link<PlayerEvent>, now: number, out: Outbox<PlayerEvent>): void {
-    const others = this.#others(link);
-    for (let from = 0; from < others.length; from += LISTED_MAX) {
-      const some = others.slice(from, from + LISTED_MAX);
-      const peers = new Map(some.map((other) => [other.name, infoOf(other)]));
-      link.tell({ action: "add", peers }, this.#updateId++, now, out);
-    }
-  }
-
-  #others(link: Link<PlayerEvent>): Link<PlayerEvent>[] {
-    return [...this.#links.values()].filter((other) => other !== link && other.address);
   }
 }
 
@@ -467,10 +427,6 @@ function remoteOf(link: Link<PlayerEvent>): RemotePlayer {
   const { ip, port } = link.address!;
   const { name, path, roundTripMs } = link;
   return { name, address: { ip, port }, path, roundTripMs };
-}
-
-function infoOf(link: Link<PlayerEvent>): PeerInfo {
-  return { ...link.info, usesGlobal: link.path === "global" };
 }
 
 function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
