@@ -15,8 +15,9 @@
  * snapshots on credit, which every datagram from its address renews.
  */
 import type { Engine, Outbox, Peer } from "../engine.ts";
-import { Dictionary, type Fragment } from "./dictionary.ts";
-import { Pacer } from "../../parts/pacer.ts";
+import { Dictionary } from "./dictionary.ts";
+import { CREDIT_MS, Rounds } from "./rounds.ts";
+import { type Session, Sessions } from "./sessions.ts";
 import { decodeClientMessage, encodeIdReply, STATE_BYTES_MAX, type WireRefusal } from "./wire.ts";
 
 /**
@@ -100,56 +101,10 @@ export interface SyncServer extends Engine<SyncEvent> {
   census(): SyncCensus;
 }
 
-type Stage = "unverified" | "player" | "departed";
-
-interface Session {
-  readonly peer: Peer;
-  readonly id: number;
-  stage: Stage;
-  /** When it was heard last; a departed one: when it left. */
-  since: number;
-  /** The highest number accepted; -1 before the first. */
-  number: bigint;
-  acceptedAt: number;
-  /** For so much longer this address is sent snapshots if it is not heard again. */
-  creditMs: number;
-  /** The number of the last snapshot sent to it. */
-  sent: bigint;
-  restart: Restart | undefined;
-  /** The state of a departed player, for its return. */
-  kept: Fragment | undefined;
-}
-
-/** Signs that a client was started anew on its old address: an id request, then low numbers. */
-interface Restart {
-  /** The last of the low numbers; -1 before the first. */
-  number: bigint;
-}
-
-/** Players who change nothing still get a snapshot this often: their clients give up after 10 s. */
-const IDLE_REPEAT_MS = 1_500;
-/**
- * Each snapshot costs its receiver the interval it came at, so that credit lasts this long at any rate:
- * a keep-alive each second is enough. But it is for 10 snapshots at least and 600 at most.
- */
-const CREDIT_MS = 3_000;
-const SNAPSHOT_COST_MS_MAX = CREDIT_MS / 10;
-const SNAPSHOT_COST_MS_MIN = CREDIT_MS / 600;
 /** After so much time without an accepted state a client that counts from 0 again is believed. */
 const RESTART_QUIET_MS = 1_000;
 /** The first number after a restart is 0; some may be lost. */
 const RESTART_NUMBER_MAX = 16n;
-/** When every unverified place is taken, those silent for this long give theirs up. */
-const UNVERIFIED_CROWDED_MS = 2_000;
-const CROWDED_SWEEP_EVERY_MS = 500;
-/** States of the departed kept in all. */
-const KEPT_BYTES_MAX = 262_144;
-/** A host this late was asleep: players get a moment to be heard before they are found silent. */
-const STALL_MS = 1_000;
-const LAGGING_EVERY_MS = 10_000;
-const LAGGING_FACTOR = 1.25;
-/** One round may be late for any reason; so many in a row are no accident. */
-const LAGGING_ROUNDS = 10;
 
 /** A SimpleNetSync server. */
 export function createSyncServer(options: SyncServerOptions): SyncServer {
@@ -157,43 +112,23 @@ export function createSyncServer(options: SyncServerOptions): SyncServer {
 }
 
 class Server implements SyncServer {
-  readonly #silenceMs: number;
-  readonly #returnMs: number;
-  readonly #clientsMax: number;
-  readonly #clientsPerNetworkMax: number;
   readonly #stateBytesMax: number;
-  readonly #departedMax: number;
-
-  readonly #sessions = new Map<Peer, Session>();
-  /** In the order of joining; rounds go through it. */
-  readonly #players: Session[] = [];
   readonly #dictionary = new Dictionary<Session>();
-  readonly #networks = new Map<string, number>();
-  readonly #pacer: Pacer;
-  #unverified = 0;
-  #departed = 0;
-  #keptBytes = 0;
-  #nextId = 0;
-  #sweepAt = Infinity;
-  #crowdedSweepAt = -Infinity;
-
-  #snapshotNumber: bigint;
-  /** The dictionary changed since the current round started. */
-  #changed = false;
-  /** The round's next player; at the end of the list when no round is going on. */
-  #cursor = 0;
-  #lateRounds = 0;
-  #laggedAt = -Infinity;
+  readonly #sessions: Sessions;
+  readonly #rounds: Rounds;
 
   constructor(options: SyncServerOptions) {
-    this.#silenceMs = options.silenceMs ?? 10_000;
-    this.#returnMs = options.returnMs ?? 60_000;
-    this.#clientsMax = options.clientsMax ?? 1_024;
-    this.#departedMax = this.#returnMs > 0 ? this.#clientsMax : 0;
-    this.#clientsPerNetworkMax = options.clientsPerNetworkMax ?? 64;
     this.#stateBytesMax = options.stateBytesMax ?? STATE_BYTES_MAX;
-    this.#snapshotNumber = BigInt(options.firstSnapshotNumber) - 1n;
-    this.#pacer = new Pacer({
+    this.#sessions = new Sessions({
+      silenceMs: options.silenceMs ?? 10_000,
+      returnMs: options.returnMs ?? 60_000,
+      clientsMax: options.clientsMax ?? 1_024,
+      clientsPerNetworkMax: options.clientsPerNetworkMax ?? 64,
+      onPlayerAdded: () => this.#rounds.onPlayerAdded(),
+      onPlayerRemoved: (index) => this.#rounds.onPlayerRemoved(index),
+    });
+    const { players } = this.#sessions;
+    this.#rounds = new Rounds(players, this.#dictionary, options.firstSnapshotNumber, {
       rateHz: options.rateHz ?? 60,
       eagerPacketsPerSecond: options.eagerPacketsPerSecond ?? 4_000,
     });
@@ -213,30 +148,24 @@ class Server implements SyncServer {
       default:
         message satisfies never;
     }
-    this.#sendDue(now, out);
+    this.#rounds.sendDue(now, out);
   }
 
   advance(now: number, out: Outbox<SyncEvent>): void {
-    if (now - this.#sweepAt > STALL_MS) this.#sweepAt = now + STALL_MS;
-    if (now >= this.#sweepAt) this.#sweep(now, out);
-    this.#sendDue(now, out);
+    this.#sessions.sweep(now, (session) => this.#depart(session, now, out));
+    this.#rounds.sendDue(now, out);
   }
 
   nextDeadline(): number {
-    return Math.min(this.#sweepAt, this.#nextSendAt());
+    return Math.min(this.#sessions.sweepAt, this.#rounds.nextSendAt());
   }
 
   remembers(peer: Peer): boolean {
-    return this.#sessions.has(peer);
+    return this.#sessions.get(peer) !== undefined;
   }
 
   census(): SyncCensus {
-    return {
-      players: this.#players.length,
-      unverified: this.#unverified,
-      departed: this.#departed,
-      snapshotBytes: this.#dictionary.snapshotBytes,
-    };
+    return { ...this.#sessions.census, snapshotBytes: this.#dictionary.snapshotBytes };
   }
 
   // ---- what arrives
@@ -244,9 +173,9 @@ class Server implements SyncServer {
   #onIdRequest(from: Peer, now: number, out: Outbox<SyncEvent>): void {
     let session = this.#sessions.get(from);
     if (!session) {
-      const obstacle = this.#obstacleFor(from, "unverified", now);
+      const obstacle = this.#sessions.obstacleFor(from, "unverified", now);
       if (obstacle) return this.#refuse(from, obstacle, out);
-      session = this.#admit(from, now);
+      session = this.#sessions.admit(from, now);
     } else if (session.stage === "departed") {
       if (!this.#comeBack(session, now, out)) return;
     } else if (session.stage === "player") {
@@ -270,11 +199,10 @@ class Server implements SyncServer {
     this.#heard(session, now);
     const isKeepAlive = number === 0n && state.length === 0;
     if (session.stage === "unverified") {
-      if (this.#isFull()) return this.#refuse(from, "full", out);
+      if (this.#sessions.isFull) return this.#refuse(from, "full", out);
       // A state no snapshot can hold makes a player that is not seen; text that is none, nothing.
       if (this.#store(session, state, out) === "text") return;
-      this.#leaveStage(session);
-      this.#enterStage(session, "player");
+      this.#sessions.becomePlayer(session, now);
       out.emit({ kind: "joined", peer: from, id: session.id });
       if (!isKeepAlive) this.#accepted(session, number, now);
     } else if (!isKeepAlive && this.#isNews(session, number, now, out)) {
@@ -302,7 +230,7 @@ class Server implements SyncServer {
       ? "state-size"
       : this.#dictionary.set(session, session.id, state);
     if (refusal) this.#refuse(session.peer, refusal, out);
-    else this.#changed = true;
+    else this.#rounds.onChange();
     return refusal;
   }
 
@@ -321,219 +249,25 @@ class Server implements SyncServer {
     out.emit({ kind: "refused", peer, reason });
   }
 
-  // ---- who there is
-
-  #admit(peer: Peer, now: number): Session {
-    const session: Session = {
-      peer,
-      id: this.#nextId++,
-      stage: "unverified",
-      since: now,
-      number: -1n,
-      acceptedAt: -Infinity,
-      creditMs: 0,
-      sent: 0n,
-      restart: undefined,
-      kept: undefined,
-    };
-    this.#sessions.set(peer, session);
-    this.#enterStage(session, "unverified");
-    this.#sweepAt = Math.min(this.#sweepAt, now + this.#silenceMs);
-    return session;
-  }
-
   /** A departed player becomes one again; its state too, if there is still room for it. */
   #comeBack(session: Session, now: number, out: Outbox<SyncEvent>): boolean {
-    const obstacle = this.#obstacleFor(session.peer, "player", now);
+    const obstacle = this.#sessions.obstacleFor(session.peer, "player", now);
     if (obstacle) {
       this.#refuse(session.peer, obstacle, out);
       return false;
     }
-    const { kept } = session;
-    this.#leaveStage(session);
-    this.#enterStage(session, "player");
+    const state = this.#sessions.becomePlayer(session, now);
     session.number = -1n;
     session.restart = undefined;
-    if (kept) this.#dictionary.restore(session, kept);
-    this.#changed = true; // With or without a state, it has missed what happened meanwhile.
-    this.#sweepAt = Math.min(this.#sweepAt, now + this.#silenceMs);
+    if (state) this.#dictionary.restore(session, state);
+    this.#rounds.onChange(); // With or without a state, it has missed what happened meanwhile.
     out.emit({ kind: "returned", peer: session.peer, id: session.id });
     return true;
   }
 
   #depart(session: Session, now: number, out: Outbox<SyncEvent>): void {
-    const kept = this.#dictionary.remove(session);
-    this.#leaveStage(session);
-    this.#enterStage(session, "departed");
-    session.since = now;
-    if (kept && this.#keptBytes + kept.bytes.length <= KEPT_BYTES_MAX) {
-      session.kept = kept;
-      this.#keptBytes += kept.bytes.length;
-    }
-    this.#changed = true;
+    this.#sessions.depart(session, this.#dictionary.remove(session), now);
+    this.#rounds.onChange();
     out.emit({ kind: "left", peer: session.peer, id: session.id });
-    if (this.#departed > this.#departedMax) this.#forget(this.#longestDeparted());
-  }
-
-  #forget(session: Session): void {
-    this.#leaveStage(session);
-    this.#sessions.delete(session.peer);
-  }
-
-  #enterStage(session: Session, stage: Stage): void {
-    session.stage = stage;
-    if (stage === "departed") {
-      this.#departed++;
-      return;
-    }
-    const { network } = session.peer;
-    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
-    if (stage === "unverified") {
-      this.#unverified++;
-    } else {
-      // At the end of the list there is no round going on, and this does not start one.
-      if (this.#cursor === this.#players.length) this.#cursor++;
-      this.#players.push(session);
-    }
-  }
-
-  #leaveStage(session: Session): void {
-    if (session.stage === "departed") {
-      this.#departed--;
-      this.#keptBytes -= session.kept?.bytes.length ?? 0;
-      session.kept = undefined;
-      return;
-    }
-    const { network } = session.peer;
-    const others = this.#networks.get(network)! - 1;
-    if (others === 0) this.#networks.delete(network);
-    else this.#networks.set(network, others);
-    if (session.stage === "unverified") {
-      this.#unverified--;
-    } else {
-      const index = this.#players.indexOf(session);
-      this.#players.splice(index, 1);
-      if (index < this.#cursor) this.#cursor--;
-    }
-  }
-
-  #isFull(): boolean {
-    return this.#players.length >= this.#clientsMax;
-  }
-
-  /** What stands in the way of one more unverified address or player. */
-  #obstacleFor(
-    peer: Peer,
-    stage: "unverified" | "player",
-    now: number,
-  ): SyncRefusal | undefined {
-    if (this.#isFull()) return "full";
-    if ((this.#networks.get(peer.network) ?? 0) >= this.#clientsPerNetworkMax) {
-      return "full-network";
-    }
-    if (stage === "player" || this.#unverified < this.#clientsMax) return undefined;
-    if (now >= this.#crowdedSweepAt) {
-      this.#crowdedSweepAt = now + CROWDED_SWEEP_EVERY_MS;
-      this.#forgetIdleUnverified(now);
-    }
-    return this.#unverified < this.#clientsMax ? undefined : "full-unverified";
-  }
-
-  /** Ends the sessions whose time is over. Runs about once per time-out, not once per datagram. */
-  #sweep(now: number, out: Outbox<SyncEvent>): void {
-    this.#sweepAt = Infinity;
-    for (const session of this.#sessions.values()) {
-      if (now >= this.#endsAt(session)) {
-        if (session.stage === "player") this.#depart(session, now, out);
-        else this.#forget(session);
-      }
-      if (this.#sessions.has(session.peer)) {
-        this.#sweepAt = Math.min(this.#sweepAt, this.#endsAt(session));
-      }
-    }
-  }
-
-  #endsAt({ stage, since }: Session): number {
-    return since + (stage === "departed" ? this.#returnMs : this.#silenceMs);
-  }
-
-  #forgetIdleUnverified(now: number): void {
-    for (const session of this.#sessions.values()) {
-      if (session.stage !== "unverified") continue;
-      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.#forget(session);
-    }
-  }
-
-  #longestDeparted(): Session {
-    let longest: Session | undefined;
-    for (const session of this.#sessions.values()) {
-      if (session.stage !== "departed") continue;
-      if (!longest || session.since < longest.since) longest = session;
-    }
-    return longest!;
-  }
-
-  // ---- what leaves
-
-  #nextSendAt(): number {
-    if (this.#players.length === 0 || this.#pacer.sending) return Infinity;
-    if (this.#cursor < this.#players.length) return this.#pacer.nextSliceAt();
-    return this.#changed
-      ? this.#pacer.nextRoundAt(this.#players.length, this.#dictionary.snapshotBytes)
-      : this.#pacer.roundStartedAt + IDLE_REPEAT_MS;
-  }
-
-  #sendDue(now: number, out: Outbox<SyncEvent>): void {
-    if (this.#pacer.sending && out.backlog === 0) {
-      this.#pacer.left(now);
-      if (this.#cursor === this.#players.length) this.#reportLag(now, out);
-    }
-    while (now >= this.#nextSendAt()) {
-      if (this.#cursor === this.#players.length) this.#startRound(now);
-      this.#sendSlice(now, out);
-    }
-  }
-
-  #startRound(now: number): void {
-    this.#pacer.startRound(now, this.#players.length, this.#dictionary.snapshotBytes);
-    this.#snapshotNumber++;
-    this.#changed = false;
-    this.#cursor = 0;
-  }
-
-  /** Sends the world of this moment to the round's next players, those out of credit left out. */
-  #sendSlice(now: number, out: Outbox<SyncEvent>): void {
-    const count = this.#pacer.takeSlice(this.#players.length - this.#cursor);
-    const costMs = this.#snapshotCostMs();
-    const recipients: Peer[] = [];
-    for (const session of this.#players.slice(this.#cursor, this.#cursor + count)) {
-      // Half a snapshot is none: intervals are no whole numbers, and their sum is not exact.
-      if (session.creditMs < costMs / 2) continue;
-      // Who left and came back during the round is at the end of the list once more.
-      if (session.sent === this.#snapshotNumber) continue;
-      session.creditMs -= costMs;
-      session.sent = this.#snapshotNumber;
-      recipients.push(session.peer);
-    }
-    this.#cursor += count;
-    if (recipients.length > 0) {
-      out.broadcast(recipients, this.#dictionary.encodeSnapshot(this.#snapshotNumber));
-      if (out.backlog > 0) this.#pacer.handedOver(now);
-    }
-  }
-
-  #snapshotCostMs(): number {
-    const { roundIntervalMs } = this.#pacer;
-    return Math.max(SNAPSHOT_COST_MS_MIN, Math.min(SNAPSHOT_COST_MS_MAX, roundIntervalMs));
-  }
-
-  #reportLag(now: number, out: Outbox<SyncEvent>): void {
-    const { roundMs, intervalMs } = this.#pacer;
-    const isLate = intervalMs > 0 && roundMs >= LAGGING_FACTOR * intervalMs;
-    this.#lateRounds = isLate ? this.#lateRounds + 1 : 0;
-    if (this.#lateRounds < LAGGING_ROUNDS) return;
-    if (now - this.#laggedAt < LAGGING_EVERY_MS) return;
-    this.#laggedAt = now;
-    out.emit({ kind: "lagging", roundMs, intervalMs });
   }
 }

@@ -1,0 +1,239 @@
+import type { Peer } from "../engine.ts";
+import type { Fragment } from "./dictionary.ts";
+
+/** Where an address stands; see the table of the server. */
+export type Stage = "unverified" | "player" | "departed";
+
+/** An address that has an id. */
+export interface Session {
+  readonly peer: Peer;
+  readonly id: number;
+  /** Changed by {@link Sessions} only. */
+  stage: Stage;
+  /** When it was heard last; a departed one: when it left. */
+  since: number;
+  /** The highest number accepted; -1 before the first. */
+  number: bigint;
+  acceptedAt: number;
+  /** For so much longer this address is sent snapshots if it is not heard again. */
+  creditMs: number;
+  /** The number of the last snapshot sent to it. */
+  sent: bigint;
+  restart: Restart | undefined;
+  /** The state of a departed player, for its return. */
+  kept: Fragment | undefined;
+}
+
+/** Signs that a client was started anew on its old address: an id request, then low numbers. */
+interface Restart {
+  /** The last of the low numbers; -1 before the first. */
+  number: bigint;
+}
+
+/** What stands in the way of one more; the server's reasons. */
+export type Obstacle = "full" | "full-network" | "full-unverified";
+
+/** Options of {@link Sessions}. */
+export interface SessionsOptions {
+  /** A player not heard for so long has left; an unverified address is forgotten. */
+  silenceMs: number;
+  /** For so long a departed player may come back. */
+  returnMs: number;
+  /** Players, and unverified addresses, each. */
+  clientsMax: number;
+  /** Players and unverified addresses of one network. */
+  clientsPerNetworkMax: number;
+  /** Told of every player that comes, at the end of the list, or goes, from its place in it. */
+  onPlayerAdded: () => void;
+  onPlayerRemoved: (index: number) => void;
+}
+
+/** When every unverified place is taken, those silent for this long give theirs up. */
+const UNVERIFIED_CROWDED_MS = 2_000;
+const CROWDED_SWEEP_EVERY_MS = 500;
+/** States of the departed kept in all. */
+const KEPT_BYTES_MAX = 262_144;
+/** A host this late was asleep: players get a moment to be heard before they are found silent. */
+const STALL_MS = 1_000;
+
+/** Everybody who has an id, and for how long. */
+export class Sessions {
+  /** In the order of joining. */
+  readonly players: Session[] = [];
+  readonly #options: SessionsOptions;
+  readonly #departedMax: number;
+  readonly #byPeer = new Map<Peer, Session>();
+  readonly #networks = new Map<string, number>();
+  #unverified = 0;
+  #departed = 0;
+  #keptBytes = 0;
+  #nextId = 0;
+  #sweepAt = Infinity;
+  #crowdedSweepAt = -Infinity;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#departedMax = options.returnMs > 0 ? options.clientsMax : 0;
+  }
+
+  /** How many there are at each stage. */
+  get census(): { players: number; unverified: number; departed: number } {
+    return {
+      players: this.players.length,
+      unverified: this.#unverified,
+      departed: this.#departed,
+    };
+  }
+
+  get(peer: Peer): Session | undefined {
+    return this.#byPeer.get(peer);
+  }
+
+  get isFull(): boolean {
+    return this.players.length >= this.#options.clientsMax;
+  }
+
+  /** What stands in the way of one more unverified address or player. */
+  obstacleFor(peer: Peer, stage: "unverified" | "player", now: number): Obstacle | undefined {
+    const { clientsMax, clientsPerNetworkMax } = this.#options;
+    if (this.isFull) return "full";
+    if ((this.#networks.get(peer.network) ?? 0) >= clientsPerNetworkMax) return "full-network";
+    if (stage === "player" || this.#unverified < clientsMax) return undefined;
+    if (now >= this.#crowdedSweepAt) {
+      this.#crowdedSweepAt = now + CROWDED_SWEEP_EVERY_MS;
+      this.#forgetIdleUnverified(now);
+    }
+    return this.#unverified < clientsMax ? undefined : "full-unverified";
+  }
+
+  /** Gives an address the next id. */
+  admit(peer: Peer, now: number): Session {
+    const session: Session = {
+      peer,
+      id: this.#nextId++,
+      stage: "unverified",
+      since: now,
+      number: -1n,
+      acceptedAt: -Infinity,
+      creditMs: 0,
+      sent: 0n,
+      restart: undefined,
+      kept: undefined,
+    };
+    this.#byPeer.set(peer, session);
+    this.#enter(session, "unverified");
+    this.#expectSilence(now);
+    return session;
+  }
+
+  /** An unverified or departed one becomes a player. Returns the state it had when it left. */
+  becomePlayer(session: Session, now: number): Fragment | undefined {
+    const { kept } = session;
+    this.#leave(session);
+    this.#enter(session, "player");
+    this.#expectSilence(now);
+    return kept;
+  }
+
+  /** A player leaves; it may come back, with this state. */
+  depart(session: Session, state: Fragment | undefined, now: number): void {
+    this.#leave(session);
+    this.#enter(session, "departed");
+    session.since = now;
+    if (state && this.#keptBytes + state.bytes.length <= KEPT_BYTES_MAX) {
+      session.kept = state;
+      this.#keptBytes += state.bytes.length;
+    }
+    if (this.#departed > this.#departedMax) this.#forget(this.#longestDeparted());
+  }
+
+  /** When somebody's time may be over. */
+  get sweepAt(): number {
+    return this.#sweepAt;
+  }
+
+  /**
+   * Ends the sessions whose time is over. Runs about once per time-out, not once per datagram.
+   *
+   * @param depart Lets a silent player leave, by calling `depart`.
+   */
+  sweep(now: number, depart: (player: Session) => void): void {
+    if (now - this.#sweepAt > STALL_MS) this.#sweepAt = now + STALL_MS;
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = Infinity;
+    for (const session of this.#byPeer.values()) {
+      if (now >= this.#endsAt(session)) {
+        if (session.stage === "player") depart(session);
+        else this.#forget(session);
+      }
+      if (this.#byPeer.has(session.peer)) {
+        this.#sweepAt = Math.min(this.#sweepAt, this.#endsAt(session));
+      }
+    }
+  }
+
+  #expectSilence(now: number): void {
+    this.#sweepAt = Math.min(this.#sweepAt, now + this.#options.silenceMs);
+  }
+
+  #endsAt({ stage, since }: Session): number {
+    return since + (stage === "departed" ? this.#options.returnMs : this.#options.silenceMs);
+  }
+
+  #forget(session: Session): void {
+    this.#leave(session);
+    this.#byPeer.delete(session.peer);
+  }
+
+  #enter(session: Session, stage: Stage): void {
+    session.stage = stage;
+    if (stage === "departed") {
+      this.#departed++;
+      return;
+    }
+    const { network } = session.peer;
+    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
+    if (stage === "unverified") {
+      this.#unverified++;
+    } else {
+      this.players.push(session);
+      this.#options.onPlayerAdded();
+    }
+  }
+
+  #leave(session: Session): void {
+    if (session.stage === "departed") {
+      this.#departed--;
+      this.#keptBytes -= session.kept?.bytes.length ?? 0;
+      session.kept = undefined;
+      return;
+    }
+    const { network } = session.peer;
+    const others = this.#networks.get(network)! - 1;
+    if (others === 0) this.#networks.delete(network);
+    else this.#networks.set(network, others);
+    if (session.stage === "unverified") {
+      this.#unverified--;
+    } else {
+      const index = this.players.indexOf(session);
+      this.players.splice(index, 1);
+      this.#options.onPlayerRemoved(index);
+    }
+  }
+
+  #forgetIdleUnverified(now: number): void {
+    for (const session of this.#byPeer.values()) {
+      if (session.stage !== "unverified") continue;
+      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.#forget(session);
+    }
+  }
+
+  #longestDeparted(): Session {
+    let longest: Session | undefined;
+    for (const session of this.#byPeer.values()) {
+      if (session.stage !== "departed") continue;
+      if (!longest || session.since < longest.since) longest = session;
+    }
+    return longest!;
+  }
+}
