@@ -307,3 +307,49 @@ Deno.test("decode() survives every cut and any change of one byte", () => {
     }
   }
 });
+
+Deno.test("decode() refuses lists with anything odd in them, keys that are too long, half an address", () => {
+  const envelope = {
+    "__sender-name": null,
+    "__destination-name": "ada",
+    "__destination-address": ["::1", 1],
+    "__hash-string": "",
+  };
+  const known = { "global-address": ["::1", 1], "local-address": ["::1", 1], "use-global": true };
+  const servers = (entry: unknown): Fields => ({
+    ...envelope,
+    "__type": "providing-server-list",
+    "servers": [{ "name": "castle", "password-required": true }, entry],
+  });
+  const peers = (infos: unknown): Fields => ({
+    ...envelope,
+    "__type": "update-peer-list",
+    "action": "add",
+    "peer-infos": infos,
+  });
+  const list = (password: string): Fields => ({
+    ...envelope,
+    "__type": "requesting-server-list",
+    password,
+  });
+  const odd = [null, 5, "castle", [], {}, { "name": 5 }, { "name": "" }];
+  const { "local-address": _, ...nowhere } = REGISTER;
+  const refused: Fields[] = [
+    ...odd.map(servers),
+    ...[...odd.slice(0, 4), { "bob": null }, { "bob": 5 }, { "bob": {} }, { "": known }].map(peers),
+    ...[{ ...known, "local-address": null }, { ...known, "global-address": ["::1", 0] }]
+      .map((info) => peers({ "bob": info })),
+    { ...peers({}), "action": "drop" },
+    list(""),
+    list("x".repeat(65)),
+  ];
+  for (const fields of refused) {
+    assertEquals(decode(bytesOf(fields)).kind, "refused", JSON.stringify(fields));
+  }
+  for (const key of ["local-ip", "local-port"]) {
+    assertEquals(decode(bytesOf({ ...nowhere, [key]: 1 })).kind, "incomplete", key);
+  }
+  letterOf(bytesOf(servers({ "name": "hall" })));
+  letterOf(bytesOf(peers({ "bob": known })));
+  letterOf(bytesOf(list("x".repeat(64))));
+});
