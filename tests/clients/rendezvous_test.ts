@@ -5,23 +5,14 @@ import {
   type RendezvousPeerOptions,
 } from "../../lib/clients/rendezvous.ts";
 import { openUdp, UdpHost } from "../../lib/hosts/udp.ts";
-import {
-  createRendezvousServer,
-  type RendezvousServerOptions,
-} from "../../lib/protocols/rendezvous/server.ts";
+import { createRendezvousServer } from "../../lib/protocols/rendezvous/server.ts";
 import { until, within } from "../support/wait.ts";
 
 /** A rendezvous server on loopback. */
-async function serve(
-  options: RendezvousServerOptions = {},
-): Promise<{ address: string; port: number } & AsyncDisposable> {
-  const socket = await openUdp({ port: 0, hostname: "127.0.0.1" });
-  const host = new UdpHost(createRendezvousServer(options), socket);
-  return {
-    address: `127.0.0.1:${socket.port}`,
-    port: socket.port,
-    [Symbol.asyncDispose]: () => host.close(),
-  };
+async function serve(hostname = "127.0.0.1"): Promise<{ address: string } & AsyncDisposable> {
+  const socket = await openUdp({ port: 0, hostname });
+  const host = new UdpHost(createRendezvousServer(), socket);
+  return { address: socket.addresses[0]!, [Symbol.asyncDispose]: () => host.close() };
 }
 
 /** What arrives at a peer, as `from: JSON`. */
@@ -55,6 +46,16 @@ for (const dialect of [1, 2] as const) {
     assertEquals(atAda, ['castle: ["unreliable"]']);
   });
 }
+
+Deno.test("RendezvousPeer meets others over IPv6, also where the server has no IPv4", async () => {
+  await using server = await serve("::1");
+  await using host = await RendezvousPeer.host(server.address, { name: "castle" });
+  const port = server.address.slice(server.address.lastIndexOf(":") + 1);
+  await using ada = await RendezvousPeer.join(`localhost:${port}`, { name: "ada", host: "castle" });
+  assertEquals(ada.players.get("castle")!.address.ip, "::1");
+  assertEquals(await within("a receipt", ada.sendReliable("castle", "six")), true);
+  assertEquals([...host.players.keys()], ["ada"]);
+});
 
 Deno.test("RendezvousPeer.join() with a password reaches all players of the game", async () => {
   await using server = await serve();
