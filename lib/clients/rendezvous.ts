@@ -63,7 +63,7 @@ export interface RendezvousPeerEvents {
   undelivered: { to: string; id: number; message: unknown };
   /** Somebody is gone, or was never reached. */
   lost: { name: string; reason: LossReason };
-  /** The server refused something; who has players keeps them. */
+  /** The server refused something. Who has players keeps them; a host that was registered asks again. */
   serverError: { message: string };
   /** The server does not answer a host any more. It goes on asking. */
   serverLost: Record<never, never>;

@@ -188,12 +188,15 @@ function tellEverything(
         "with --local-address, or run with --allow-sys=networkInterfaces",
     );
   }
-  peer.on("registered", ({ server }) =>
+  let isKnown = false;
+  peer.on("registered", ({ server }) => {
+    isKnown = true;
     print(
       "registered",
       { name, server },
       `registered at ${server}; others join with --rendezvous ${rendezvous} --join ${name}`,
-    ));
+    );
+  });
   peer.on("introduced", ({ name, globalAddress, localAddress }) =>
     print(
       "introduced",
@@ -240,8 +243,15 @@ function tellEverything(
   });
   peer.on(
     "serverError",
+    // Otherwise this ends it, and the end says more.
     ({ message }) =>
-      print("serverError", { message }, `the rendezvous server says: ${printable(message, 200)}`),
+      print(
+        "serverError",
+        { message },
+        isKnown || peer.players.size > 0
+          ? `the rendezvous server says: ${printable(message, 200)}`
+          : "",
+      ),
   );
   peer.on(
     "serverLost",

@@ -102,8 +102,11 @@ export class Chat extends EventProgram {
 
   /** Types a line that another chat hears. */
   async tells(other: Chat, line: string): Promise<void> {
+    const [from, otherFrom] = [this.lines.length, other.lines.length];
+    const isIt = ({ message }: Record<string, unknown>): true | undefined =>
+      message === line ? true : undefined;
     await this.say(line);
-    await other.hears(line);
-    await this.event("delivered", ({ message }) => message === line ? true : undefined);
+    await other.event("message", isIt, { from: otherFrom });
+    await this.event("delivered", isIt, { from });
   }
 }

@@ -152,12 +152,15 @@ export class Asking {
     out.emit({ kind: "registered", server });
   }
 
-  /** Whoever has a way to others does not lose it by what a server says, or somebody in its name. */
+  /**
+   * Whoever has a way to others does not lose it by what a server says, or somebody in its name. A host
+   * that was known goes on asking: with a new public address its own old name is in the way for a while.
+   */
   #onError(message: string, now: number, out: Outbox<PlayerEvent>): void {
     const hasCompany = this.#owner.hasCompany();
     if (hasCompany && this.#options.host !== undefined) return;
     out.emit({ kind: "serverError", message });
-    if (hasCompany) this.#pause(now);
+    if (hasCompany || this.#registered) this.#pause(now);
     else this.#owner.onFailed("refused", out);
   }
 }

@@ -108,10 +108,19 @@ export class Link<Event> {
   #inquiries = 0;
   #checks = 0;
   #checkedAt = 0;
+  #heardAt = 0;
+  /** Something says that it is gone: it is not given the time that a router may need. */
+  #isDoubted = false;
   readonly #unacknowledged = new Map<number, Unacknowledged<Event>>();
   readonly #updates: Update[] = [];
   #updateAttempts = 0;
   readonly #inquiry: Task<Event> = { due: (now, out) => this.#inquire(now, out) };
+  /** Who is to be asked back, once enough time has passed since it was asked. */
+  #backTo: Peer | undefined;
+  readonly #back: Task<Event> = {
+    due: (now, out) =>
+      this.#candidates.has(this.#backTo!) && this.#inquireAt(this.#backTo!, now, out),
+  };
   readonly #check: Task<Event> = { due: (now, out) => this.#checkIt(now, out) };
   readonly #update: Task<Event> = { due: (now, out) => this.#sendUpdate(now, out) };
 
@@ -149,7 +158,7 @@ export class Link<Event> {
   /** Nothing is due any more. */
   end(): void {
     const { tasks } = this.#owner;
-    [this.#inquiry, this.#check, this.#update].forEach((task) => tasks.delete(task));
+    [this.#inquiry, this.#back, this.#check, this.#update].forEach((task) => tasks.delete(task));
     for (const task of this.#unacknowledged.values()) tasks.delete(task);
     this.#unacknowledged.clear();
   }
@@ -164,6 +173,11 @@ export class Link<Event> {
     this.#reflexive = peer;
     this.#candidates.set(peer, candidate("global"));
     return true;
+  }
+
+  /** A valid datagram came from it. */
+  heard(now: number): void {
+    this.#heardAt = now;
   }
 
   receive(message: PeerMessage, from: Peer, now: number, out: Outbox<Event>): void {
@@ -211,6 +225,7 @@ export class Link<Event> {
 
   /** Asks now whether it is still there, unless that is being asked. */
   ask(now: number, out: Outbox<Event>): void {
+    this.#isDoubted = true;
     if (this.#checks === 0) this.#checkIt(now, out);
   }
 
@@ -248,9 +263,10 @@ export class Link<Event> {
 
   #inquireBack(peer: Peer, now: number, out: Outbox<Event>): void {
     if (this.address) return;
-    if (now - this.#candidates.get(peer)!.inquiredAt >= INQUIRY_BACK_MS) {
-      this.#inquireAt(peer, now, out);
-    }
+    const dueAt = this.#candidates.get(peer)!.inquiredAt + INQUIRY_BACK_MS;
+    if (dueAt <= now) return this.#inquireAt(peer, now, out);
+    this.#backTo = peer;
+    this.#owner.tasks.set(this.#back, dueAt);
   }
 
   #onInquiryResponse(from: Peer, now: number, out: Outbox<Event>): void {
@@ -262,6 +278,7 @@ export class Link<Event> {
     // With several inquiries on their way nobody knows which one was answered.
     if (inquiries === 1) this.roundTripMs = now - inquiredAt;
     this.#owner.tasks.delete(this.#inquiry);
+    this.#owner.tasks.delete(this.#back);
     this.#owner.tasks.set(this.#check, now + this.#owner.checkMs);
     this.#owner.onConfirmed(this, now, out);
     if (this.roundTripMs === undefined) this.#checkIt(now, out);
@@ -270,7 +287,12 @@ export class Link<Event> {
   // ---- keeping it
 
   #checkIt(now: number, out: Outbox<Event>): void {
-    if (this.#checks >= CHECKS_MAX) return this.#owner.onLost(this, "check", now, out);
+    // After a router forgot the way only the one behind it can open it again, and does with its check.
+    const patienceMs = this.#isDoubted ? 0 : this.#owner.checkMs;
+    const silenceMs = now - this.#heardAt;
+    if (this.#checks >= CHECKS_MAX && silenceMs >= patienceMs + CHECKS_MAX * CHECK_EVERY_MS) {
+      return this.#owner.onLost(this, "check", now, out);
+    }
     this.#checks++;
     this.#checkedAt = now;
     this.#say({ kind: "check" }, this.address!, out);
@@ -279,6 +301,7 @@ export class Link<Event> {
 
   #onCheckResponse(now: number, out: Outbox<Event>): void {
     if (this.#checks === 0) return;
+    this.#isDoubted = false;
     if (this.#checks === 1) this.#measured(now - this.#checkedAt, out);
     this.#checks = 0;
     this.#owner.tasks.set(this.#check, now + this.#owner.checkMs);

@@ -284,6 +284,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
     const isKnown = link.isFrom(from) || (message.kind === "inquiry" && link.offer(from));
     if (!isKnown) return refuse(from, "stranger", out);
     out.emit({ kind: "packet", from, fields: letter.fields });
+    link.heard(now);
     switch (message.kind) {
       case "peerList":
         return this.#onPeerList(message, link, from, now, out);

@@ -47,7 +47,7 @@ export type PlayerEvent =
   /** A reliable message was never answered for. What is on its way to somebody lost is not told of. */
   | { kind: "undelivered"; to: string; id: number; message: unknown }
   | { kind: "lost"; name: string; reason: LossReason }
-  /** The server refused something; without other players the session ends. */
+  /** The server refused something. Who was not registered and has no other players, ends. */
   | { kind: "serverError"; message: string }
   /** The server does not answer any more. Those who are here stay; it goes on being asked. */
   | { kind: "serverLost" }

@@ -126,16 +126,22 @@ Deno.test("createPlayer() inquires where an inquiry came from, at most every 100
     seat.hear(HOST, { kind: "inquiry", usedGlobal: true });
     return seat.takeSaidNow().slice(1);
   };
-  seat.play.wait(99);
+  seat.play.wait(60);
   assertEquals(inquire(), []);
-  seat.play.wait(1);
-  assertEquals(inquire(), [AT_CASTLE[0]!]);
-  seat.play.wait(99);
   assertEquals(inquire(), []);
+  seat.play.wait(39);
+  assertEquals(seat.takeSaid(), []);
   seat.play.wait(1);
-  assertEquals(inquire(), [AT_CASTLE[0]!]);
+  assertEquals(seat.takeSaid(), [`100 ${AT_CASTLE[0]}`], "as soon as 100 ms are over, once");
+  seat.play.wait(100);
+  assertEquals(inquire(), [AT_CASTLE[0]!], "they are over already");
   seat.play.wait(300);
   assertEquals(seat.takeSaid(), AT_CASTLE.map((line) => `500 ${line}`), "and as ever");
+  assertEquals(inquire(), []);
+  seat.hear(HOST, RESPONSE);
+  seat.takeSaid();
+  seat.play.wait(1_000);
+  assertEquals(seat.takeSaid().filter((line) => line.includes("inquiry")), [], "it is found");
 });
 
 Deno.test("createPlayer() tries only addresses that a player may have", () => {
@@ -891,6 +897,23 @@ Deno.test("createPlayer() takes nobody back whom it dropped, while the host list
   list("remove");
   list("add");
   assertEquals(seat.takeEvents(), [`introduced bob ${globalOf("bob")} ${localOf("bob")}`]);
+});
+
+Deno.test("createPlayer() keeps who is heard though checks go unanswered, and asks each second", () => {
+  const seat = hostOf({ checkMs: 5_000, refreshMs: 1e9 });
+  seat.meet("ada");
+  seat.takeAll();
+  for (let seconds = 0; seconds < 60; seconds += 4) {
+    seat.play.wait(4_000);
+    seat.hear("ada", { kind: "check" });
+  }
+  assertEquals(seat.takeEvents(), []);
+  const checks = seat.takeSaid().filter((line) => / check >/.test(line));
+  assertEquals(checks.length, 56, "from the fifth second to the sixtieth");
+  seat.play.wait(9_999);
+  assertEquals(seat.takeEvents(), []);
+  seat.play.wait(1_001);
+  assertEquals(seat.takeEvents(), ["lost ada check"]);
 });
 
 Deno.test("createPlayer() goes on when a player of the list never answers", () => {

@@ -141,13 +141,23 @@ for (const dialect of DIALECTS) {
   });
 
   Deno.test(`createPlayer() ends with an error of the server when it is alone, in dialect ${dialect}`, () => {
-    for (const registered of [false, true]) {
-      const seat = hostOf({ dialect }, registered);
-      seat.hearServer({ kind: "error", message: "server already exists" });
-      const events = ["serverError server already exists", "ended refused"];
-      assertEquals(seat.takeEvents(), events);
-      assert(seat.player.ended);
-    }
+    const seat = hostOf({ dialect }, false);
+    seat.hearServer({ kind: "error", message: "server already exists" });
+    assertEquals(seat.takeEvents(), ["serverError server already exists", "ended refused"]);
+    assert(seat.player.ended);
+  });
+
+  Deno.test(`createPlayer() asks again when the name it had is in its own way, in dialect ${dialect}`, () => {
+    const seat = hostOf({ dialect });
+    seat.play.waitUntil(15_000);
+    seat.takeAll();
+    seat.hearServer({ kind: "error", message: "server already exists" });
+    assertEquals(seat.takeEvents(), ["serverError server already exists"]);
+    seat.play.wait(14_999);
+    assertEquals(seat.takeSaid(), []);
+    seat.play.wait(1);
+    assertEquals(seat.takeSaid().length, 1);
+    assert(!seat.player.ended);
   });
 
   Deno.test(`createPlayer() tells an error of the server and goes on with its players, in dialect ${dialect}`, () => {
@@ -688,7 +698,7 @@ Deno.test("createPlayer() tells what happened in order, whatever is done meanwhi
   assertThrows(answer, Error, "a listener's mistake");
   seat.hearServer({ kind: "error", message: "x" });
   const first = ["packet", "roundTrip", "dropped", "receipt"];
-  assertEquals(kinds, [...first, "lost", "packet", "serverError", "ended"]);
+  assertEquals(kinds, [...first, "lost", "packet", "serverError"]);
 });
 
 // ---- names
