@@ -29,13 +29,13 @@ export class Deadlines<K> {
     this.#times.set(key, at);
     if (before !== undefined && before <= at) return; // Its entry comes up no later.
     push(this.#heap, { key, at });
-    if (this.#heap.length > 2 * this.#times.size + 64) this.#rebuild();
+    this.#tidy();
   }
 
   /** A thing is not waited for any more. */
   delete(key: K): void {
     this.#times.delete(key);
-    if (this.#times.size === 0) this.#heap = [];
+    this.#tidy();
   }
 
   /** When the first one is due; `Infinity` when there is none. */
@@ -52,14 +52,15 @@ export class Deadlines<K> {
 
   /** Takes the first thing that is due by `now`, if any. */
   takeDue(now: number): K | undefined {
-    if (this.next() > now) return undefined;
+    if (this.next() > now || this.size === 0) return undefined;
     const { key } = pop(this.#heap);
     this.delete(key);
     return key;
   }
 
-  /** Drops the entries of what was deleted or moved up. */
-  #rebuild(): void {
+  /** Drops the entries of what was deleted or moved up, once they are more than the others. */
+  #tidy(): void {
+    if (this.#heap.length <= 2 * this.#times.size + 64) return;
     const entries = Array.from(this.#times, ([key, at]) => ({ key, at }));
     // An array in order is a heap.
     this.#heap = entries.sort((one, other) => one.at - other.at);

@@ -53,6 +53,26 @@ Deno.test("Deadlines.delete() forgets, also what is set anew later", () => {
   ]);
 });
 
+Deno.test("Deadlines gives equal times one by one, and what is due never only when asked for never", () => {
+  const deadlines = new Deadlines<string>();
+  assertEquals(deadlines.takeDue(Infinity), undefined);
+  for (const key of ["a", "b", "c"]) deadlines.set(key, 10);
+  deadlines.set("never", Infinity);
+  const taken = Array.from({ length: 4 }, () => deadlines.takeDue(10));
+  assertEquals(new Set(taken), new Set(["a", "b", "c", undefined]));
+  assertEquals([deadlines.next(), deadlines.size, deadlines.takeDue(1e300)], [
+    Infinity,
+    1,
+    undefined,
+  ]);
+  deadlines.set("never", 20);
+  assertEquals([deadlines.next(), deadlines.takeDue(20), deadlines.takeDue(Infinity)], [
+    20,
+    "never",
+    undefined,
+  ]);
+});
+
 Deno.test("Deadlines does what a plain map would do", () => {
   forEachSeed(100, (seed) => {
     const random = seededRandom(seed);
@@ -79,19 +99,32 @@ Deno.test("Deadlines does what a plain map would do", () => {
         }
       }
       assertEquals(deadlines.next(), Math.min(...model.values()));
-      assertEquals(deadlines.size, model.size);
+      assertEquals([deadlines.size, deadlines.get(key)], [model.size, model.get(key)]);
+      assert(deadlines.entries <= 2 * model.size + 64);
     }
   });
 });
 
-Deno.test("Deadlines holds no more than is waited for, whatever was moved up or deleted", () => {
+Deno.test("Deadlines holds no more than is waited for, whatever was moved up, put off or deleted", () => {
   const deadlines = new Deadlines<string>();
+  const assertBound = (): void => {
+    const { entries, size } = deadlines;
+    assert(entries <= 2 * size + 64, `${entries} entries for ${size}`);
+  };
   deadlines.set("far", 1e15);
   for (let round = 0; round < 10_000; round++) {
     deadlines.set("a", 1e12 - round); // An entry each, and the old ones never come up.
     deadlines.delete("b");
     deadlines.set("b", 1e13 - round);
-    assert(deadlines.entries <= 2 * 3 + 64, `${deadlines.entries} entries`);
+    deadlines.set("c", 1e11 + round);
+    deadlines.next();
+    assertBound();
   }
-  assertEquals([deadlines.size, deadlines.next()], [3, 1e12 - 9_999]);
+  assertEquals([deadlines.size, deadlines.next()], [4, 1e11 + 9_999]);
+  for (let key = 0; key < 10_000; key++) deadlines.set(`many ${key}`, 1e14 + key);
+  for (let key = 0; key < 10_000; key++) {
+    deadlines.delete(`many ${key}`);
+    assertBound();
+  }
+  assertEquals([deadlines.size, deadlines.next()], [4, 1e11 + 9_999]);
 });

@@ -30,32 +30,6 @@ export interface Step {
   bytes: Uint8Array;
 }
 
-interface RawVector extends Omit<Vector, "bytes"> {
-  hex?: string;
-  parts?: { hex: string; repeat: number }[];
-}
-
-interface RawTranscript {
-  name: string;
-  steps: { t_ms: number; from: string; to: string; hex: string }[];
-}
-
-const raw = recording as unknown as { vectors: RawVector[]; transcripts: RawTranscript[] };
-
-/** All vectors, in order. */
-export const vectors: readonly Vector[] = raw.vectors.map(({ hex, parts, ...rest }) => ({
-  ...rest,
-  bytes: bytesOf(hex ?? parts!.map((part) => part.hex.repeat(part.repeat)).join("")),
-}));
-
-/** All transcripts by name. */
-export const transcripts: ReadonlyMap<string, Step[]> = new Map(
-  raw.transcripts.map(({ name, steps }) => [
-    name,
-    steps.map(({ t_ms, hex, ...step }) => ({ ...step, at: t_ms, bytes: bytesOf(hex) })),
-  ]),
-);
-
 /** One datagram of the rendezvous protocol. */
 export interface RendezvousVector {
   name: string;
@@ -69,24 +43,49 @@ export interface RendezvousVector {
   hash_input?: string;
 }
 
-const rawRendezvous = rendezvousRecording as unknown as {
-  vectors: (Omit<RendezvousVector, "bytes"> & { hex: string })[];
-  transcripts: { name: string; steps: { hex?: string }[] }[];
-};
+interface Recording {
+  vectors:
+    (Record<string, unknown> & { hex?: string; parts?: { hex: string; repeat: number }[] })[];
+  transcripts: {
+    name: string;
+    /** Of some long datagrams only length, digest and beginning were kept, and no `hex`. */
+    steps: { t_ms: number; from: string; to: string; hex?: string }[];
+  }[];
+}
+
+const sync = read<Vector>(recording as unknown as Recording);
+const rendezvous = read<RendezvousVector>(rendezvousRecording as unknown as Recording);
+
+/** All vectors, in order. */
+export const vectors: readonly Vector[] = sync.vectors;
+/** All transcripts by name. */
+export const transcripts: ReadonlyMap<string, Step[]> = sync.transcripts;
 
 /** All vectors of the rendezvous protocol, in order. */
-export const rendezvousVectors: readonly RendezvousVector[] = rawRendezvous.vectors
-  .map(({ hex, ...rest }) => ({ ...rest, bytes: bytesOf(hex) }));
-
-/** Every datagram of its transcripts that was recorded whole. */
-export const rendezvousTranscripts: readonly Uint8Array[] = rawRendezvous.transcripts
-  .flatMap(({ steps }) => steps.flatMap(({ hex }) => hex === undefined ? [] : [bytesOf(hex)]));
+export const rendezvousVectors: readonly RendezvousVector[] = rendezvous.vectors;
+/** Its transcripts by name, without the datagrams that were not recorded whole. */
+export const rendezvousTranscripts: ReadonlyMap<string, Step[]> = rendezvous.transcripts;
 
 /** The bytes of one vector. */
 export function vectorBytes(name: string): Uint8Array {
   const vector = vectors.find((vector) => vector.name === name);
   if (!vector) throw new RangeError(`no vector is called ${name}`);
   return vector.bytes;
+}
+
+/** A recording with its datagrams as bytes. */
+function read<V>(raw: Recording): { vectors: V[]; transcripts: Map<string, Step[]> } {
+  const vectors = raw.vectors.map(({ hex, parts, ...rest }) => ({
+    ...rest,
+    bytes: bytesOf(hex ?? parts!.map((part) => part.hex.repeat(part.repeat)).join("")),
+  } as V));
+  const transcripts = raw.transcripts.map(({ name, steps }): [string, Step[]] => [
+    name,
+    steps.flatMap(({ t_ms: at, from, to, hex }) =>
+      hex === undefined ? [] : [{ at, from, to, bytes: bytesOf(hex) }]
+    ),
+  ]);
+  return { vectors, transcripts: new Map(transcripts) };
 }
 
 function bytesOf(hex: string): Uint8Array {
