@@ -20,6 +20,9 @@ const BELOW: Record<string, readonly string[]> = {
   examples: ["mod"],
 };
 
+/** What is no protocol, though a folder among them: the part that several of them share. */
+const COMMON_GROUND: ReadonlySet<string> = new Set(["events"]);
+
 /** Areas that are a means of development: they may import anything of ours. */
 const FREE_AREAS: ReadonlySet<string> = new Set(["tests", "bench", "tools"]);
 
@@ -105,7 +108,7 @@ function arrowProblem(path: string, target: string): string | undefined {
   }
   if (from === "protocols" && to === "protocols") {
     const [mine, theirs] = [protocolOf(path), protocolOf(target)];
-    if (theirs !== undefined && theirs !== mine) {
+    if (theirs !== undefined && theirs !== mine && !COMMON_GROUND.has(theirs)) {
       return `imports ${target}: protocols do not know each other`;
     }
   }

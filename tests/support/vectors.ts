@@ -1,4 +1,5 @@
 /** Datagrams of the original programs, recorded on the wire, and some built from the format. */
+import arenaRecording from "../vectors/arena.json" with { type: "json" };
 import rendezvousRecording from "../vectors/rendezvous.json" with { type: "json" };
 import recording from "../vectors/sync.json" with { type: "json" };
 
@@ -53,6 +54,16 @@ interface Recording {
   }[];
 }
 
+/** One datagram of the arena or the echo protocol. */
+export interface ArenaVector {
+  name: string;
+  direction: "client->server" | "server->client";
+  bytes: Uint8Array;
+  /** What it says, as far as it is a message. */
+  decoded: Record<string, unknown>;
+  source: "recorded" | "computed";
+}
+
 const sync = read<Vector>(recording as unknown as Recording);
 const rendezvous = read<RendezvousVector>(rendezvousRecording as unknown as Recording);
 
@@ -65,6 +76,13 @@ export const transcripts: ReadonlyMap<string, Step[]> = sync.transcripts;
 export const rendezvousVectors: readonly RendezvousVector[] = rendezvous.vectors;
 /** Its transcripts by name, without the datagrams that were not recorded whole. */
 export const rendezvousTranscripts: ReadonlyMap<string, Step[]> = rendezvous.transcripts;
+
+const arena = read<ArenaVector>(arenaRecording as unknown as Recording);
+
+/** All vectors of the arena and echo protocols, in order. */
+export const arenaVectors: readonly ArenaVector[] = arena.vectors;
+/** Their transcripts by name. */
+export const arenaTranscripts: ReadonlyMap<string, Step[]> = arena.transcripts;
 
 /** The bytes of one vector. */
 export function vectorBytes(name: string): Uint8Array {

@@ -1,0 +1,348 @@
+/**
+ * MessagePack from strangers, and for old readers. https://github.com/msgpack/msgpack/blob/master/spec.md
+ *
+ * Reading: texts and byte strings are both bytes, whichever family they are in, since before 2013 there
+ * was only one; who knows better asks for texts. Every count is checked against the bytes that are left
+ * before anything is allocated, and the depth against a limit: reading costs no more than the length.
+ *
+ * Writing: texts go into the raw family (fixstr, str16, str32) which every reader knows; integers take
+ * the shortest form.
+ */
+
+/** What a datagram may hold. Integers beyond 2^53 are bigints. */
+export type MsgpackValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | MsgpackValue[]
+  | MsgpackMap;
+
+/** A map: its entries in order, since keys may be anything and may repeat. */
+export class MsgpackMap {
+  /** Key, value, key, value, ... */
+  readonly entries: readonly MsgpackValue[];
+
+  /** @param entries Key, value, key, value, ... */
+  constructor(entries: readonly MsgpackValue[]) {
+    this.entries = entries;
+  }
+}
+
+/** Deepest nesting of arrays and maps unless told otherwise. */
+export const MSGPACK_DEPTH_MAX = 16;
+
+/** Options of {@link decodeMsgpack}. */
+export interface MsgpackOptions {
+  /** Deepest nesting of arrays and maps. Default {@link MSGPACK_DEPTH_MAX}. */
+  depthMax?: number;
+  /** Whether the raw family holds texts, as far as it is UTF-8. Default false: everything is bytes. */
+  texts?: boolean;
+}
+
+/**
+ * Reads one value that fills all of the bytes.
+ *
+ * @returns The value; byte strings are views of `bytes`. undefined when there is none, it is cut off, nested
+ *   too deep, of an extension type, or something follows it.
+ */
+export function decodeMsgpack(
+  bytes: Uint8Array,
+  { depthMax = MSGPACK_DEPTH_MAX, texts = false }: MsgpackOptions = {},
+): MsgpackValue | undefined {
+  const reader = new Reader(bytes, depthMax, texts);
+  try {
+    const value = reader.value(0);
+    return reader.isAtEnd ? value : undefined;
+  } catch (error) {
+    if (error === MALFORMED) return undefined;
+    throw error;
+  }
+}
+
+/** Thrown inside of this file only, and made once: a stack trace costs more than the datagram. */
+const MALFORMED = new RangeError("not MessagePack");
+
+const NIL = 0xc0;
+const FALSE = 0xc2;
+const TRUE = 0xc3;
+const BIN8 = 0xc4;
+const BIN16 = 0xc5;
+const BIN32 = 0xc6;
+const FLOAT32 = 0xca;
+const FLOAT64 = 0xcb;
+const UINT8 = 0xcc;
+const UINT16 = 0xcd;
+const UINT32 = 0xce;
+const UINT64 = 0xcf;
+const INT8 = 0xd0;
+const INT16 = 0xd1;
+const INT32 = 0xd2;
+const INT64 = 0xd3;
+const STR8 = 0xd9;
+const STR16 = 0xda;
+const STR32 = 0xdb;
+const ARRAY16 = 0xdc;
+const ARRAY32 = 0xdd;
+const MAP16 = 0xde;
+const MAP32 = 0xdf;
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #depthMax: number;
+  readonly #texts: boolean;
+  #view: DataView | undefined;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, depthMax: number, texts: boolean) {
+    this.#bytes = bytes;
+    this.#depthMax = depthMax;
+    this.#texts = texts;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  value(depth: number): MsgpackValue {
+    const head = this.#unsigned(1);
+    if (head < 0x80) return head;
+    if (head < 0x90) return this.#map(head & 0x0f, depth);
+    if (head < 0xa0) return this.#values(head & 0x0f, depth);
+    if (head < 0xc0) return this.#raw(head & 0x1f);
+    if (head >= 0xe0) return head - 0x100;
+    switch (head) {
+      case NIL:
+        return null;
+      case FALSE:
+        return false;
+      case TRUE:
+        return true;
+      case BIN8:
+        return this.#bytesOf(this.#unsigned(1));
+      case BIN16:
+        return this.#bytesOf(this.#unsigned(2));
+      case BIN32:
+        return this.#bytesOf(this.#unsigned(4));
+      case STR8:
+        return this.#raw(this.#unsigned(1));
+      case STR16:
+        return this.#raw(this.#unsigned(2));
+      case STR32:
+        return this.#raw(this.#unsigned(4));
+      case FLOAT32:
+        return this.#dataView.getFloat32(this.#skip(4));
+      case FLOAT64:
+        return this.#dataView.getFloat64(this.#skip(8));
+      case UINT8:
+        return this.#unsigned(1);
+      case UINT16:
+        return this.#unsigned(2);
+      case UINT32:
+        return this.#unsigned(4);
+      case UINT64:
+        return narrowed(this.#dataView.getBigUint64(this.#skip(8)));
+      case INT8:
+        return this.#dataView.getInt8(this.#skip(1));
+      case INT16:
+        return this.#dataView.getInt16(this.#skip(2));
+      case INT32:
+        return this.#dataView.getInt32(this.#skip(4));
+      case INT64:
+        return narrowed(this.#dataView.getBigInt64(this.#skip(8)));
+      case ARRAY16:
+        return this.#values(this.#unsigned(2), depth);
+      case ARRAY32:
+        return this.#values(this.#unsigned(4), depth);
+      case MAP16:
+        return this.#map(this.#unsigned(2), depth);
+      case MAP32:
+        return this.#map(this.#unsigned(4), depth);
+      default:
+        throw MALFORMED; // 0xc1 is never used; extension types mean nothing here.
+    }
+  }
+
+  #map(length: number, depth: number): MsgpackMap {
+    return new MsgpackMap(this.#values(2 * length, depth));
+  }
+
+  /** Each value takes a byte at least, so no more are begun than there are bytes. */
+  #values(count: number, depth: number): MsgpackValue[] {
+    if (depth >= this.#depthMax || count > this.#bytes.length - this.#at) throw MALFORMED;
+    const values: MsgpackValue[] = [];
+    for (let left = count; left > 0; left--) values.push(this.value(depth + 1));
+    return values;
+  }
+
+  #raw(length: number): string | Uint8Array {
+    const bytes = this.#bytesOf(length);
+    return this.#texts ? textOf(bytes) ?? bytes : bytes;
+  }
+
+  #bytesOf(length: number): Uint8Array {
+    const start = this.#skip(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  #unsigned(size: 1 | 2 | 4): number {
+    const start = this.#skip(size);
+    let value = 0;
+    for (let at = start; at < start + size; at++) value = 256 * value + this.#bytes[at]!;
+    return value;
+  }
+
+  /** Where the next so many bytes begin. */
+  #skip(length: number): number {
+    const start = this.#at;
+    if (length > this.#bytes.length - start) throw MALFORMED;
+    this.#at = start + length;
+    return start;
+  }
+
+  get #dataView(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    return this.#view ??= new DataView(buffer, byteOffset, byteLength);
+  }
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function textOf(utf8: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(utf8);
+  } catch {
+    return undefined;
+  }
+}
+
+function narrowed(value: bigint): number | bigint {
+  return BigInt.asIntN(54, value) === value ? Number(value) : value;
+}
+
+/** Writes values one after the other; see the top of this file for the forms it takes. */
+export class MsgpackWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  /** @param bytes How many to reserve at first; more are taken as needed. */
+  constructor(bytes = 256) {
+    this.#bytes = new Uint8Array(bytes);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written since the beginning or the last `take`. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A copy of what was written; the writer is empty then. */
+  take(): Uint8Array {
+    const written = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return written;
+  }
+
+  /** The head of an array; so many values must follow. */
+  array(length: number): this {
+    return this.#count(length, 0x90, ARRAY16, ARRAY32);
+  }
+
+  /** The head of a map; twice as many values must follow. */
+  map(length: number): this {
+    return this.#count(length, 0x80, MAP16, MAP32);
+  }
+
+  /** An integer from -2^53 to 2^53, in its shortest form. */
+  integer(value: number): this {
+    if (value >= 0) {
+      if (value < 0x80) return this.#put(value, 0, 0);
+      if (value < 0x100) return this.#put(UINT8, value, 1);
+      if (value < 0x1_0000) return this.#put(UINT16, value, 2);
+      if (value < 0x1_0000_0000) return this.#put(UINT32, value, 4);
+      return this.#put(UINT64, 0, 0).#bigint(BigInt(value));
+    }
+    if (value >= -0x20) return this.#put(value & 0xff, 0, 0);
+    if (value >= -0x80) return this.#put(INT8, value & 0xff, 1);
+    if (value >= -0x8000) return this.#put(INT16, value & 0xffff, 2);
+    if (value >= -0x8000_0000) return this.#put(INT32, value >>> 0, 4);
+    return this.#put(INT64, 0, 0).#bigint(BigInt(value));
+  }
+
+  /** A number with a fraction, in 64 bits. */
+  float(value: number): this {
+    this.#put(FLOAT64, 0, 0);
+    this.#reserve(8);
+    this.#view.setFloat64(this.#length, value);
+    this.#length += 8;
+    return this;
+  }
+
+  /** A byte string or a text in UTF-8, in the raw family. */
+  raw(bytes: Uint8Array): this {
+    const { length } = bytes;
+    if (length < 0x20) this.#put(0xa0 | length, 0, 0);
+    else if (length < 0x1_0000) this.#put(STR16, length, 2);
+    else this.#put(STR32, length, 4);
+    return this.append(bytes);
+  }
+
+  /** A byte string that must not be taken for a text, in the bin family: not for readers from before 2013. */
+  bin(bytes: Uint8Array): this {
+    const { length } = bytes;
+    if (length < 0x100) this.#put(BIN8, length, 1);
+    else if (length < 0x1_0000) this.#put(BIN16, length, 2);
+    else this.#put(BIN32, length, 4);
+    return this.append(bytes);
+  }
+
+  /** Bytes as they stand: values that were written before. */
+  append(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** Nothing. */
+  nil(): this {
+    return this.#put(NIL, 0, 0);
+  }
+
+  /** True or false. */
+  boolean(value: boolean): this {
+    return this.#put(value ? TRUE : FALSE, 0, 0);
+  }
+
+  #count(length: number, fix: number, head16: number, head32: number): this {
+    if (length < 0x10) return this.#put(fix | length, 0, 0);
+    return length < 0x1_0000 ? this.#put(head16, length, 2) : this.#put(head32, length, 4);
+  }
+
+  #put(head: number, value: number, size: 0 | 1 | 2 | 4): this {
+    this.#reserve(5);
+    this.#bytes[this.#length++] = head;
+    for (let shift = 8 * (size - 1); shift >= 0; shift -= 8) {
+      this.#bytes[this.#length++] = value >>> shift;
+    }
+    return this;
+  }
+
+  #bigint(value: bigint): this {
+    this.#reserve(8);
+    this.#view.setBigInt64(this.#length, BigInt.asIntN(64, value));
+    this.#length += 8;
+    return this;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const larger = new Uint8Array(2 * (this.#length + bytes));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * The arena's server: a simulation in fixed steps, told to everybody as often as sending allows.
+ *
+ * Whoever joins is welcomed; whoever then acks or moves is in the game: told how large the world is and
+ * who is there, and told to the others. Steps are counted from the first datagram on, and an input counts
+ * from the step after its arrival: the same inputs make the same world, however late the steps are done.
+ */
+import { Histogram } from "../../parts/histogram.ts";
+import type { Engine, Outbox, Peer } from "../engine.ts";
+import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
+import { type Lagging, Rounds, thousandths } from "./rounds.ts";
+import {
+  type Action,
+  decodeClientMessage,
+  encodeLeft,
+  encodeWelcome,
+  encodeWorldInfo,
+  type PlayerState,
+  type WireRefusal,
+} from "./wire.ts";
+import { type Body, World, WORLD_HEIGHT, WORLD_WIDTH } from "./world.ts";
+
+/** Why a datagram had no effect: see {@link WireRefusal} and {@link HubRefusal}. */
+export type ArenaRefusal = WireRefusal | HubRefusal;
+
+/** What the server tells its host. */
+export type ArenaEvent =
+  /** A player is in the game. */
+  | { kind: "joined"; peer: Peer; number: number }
+  /** A player is gone. */
+  | { kind: "left"; peer: Peer; number: number; reason: Departure }
+  /** A datagram had no effect. */
+  | { kind: "refused"; peer: Peer; reason: ArenaRefusal }
+  | Lagging
+  /** The server stood still for so long that the world did too. At most every 10 s. */
+  | { kind: "stalled"; lostMs: number };
+
+/** Options of {@link createArenaServer}. */
+export interface ArenaServerOptions {
+  /** Steps a second, 1 to 1000. Default 60. */
+  tickRateHz?: number;
+  /** A player not heard for so long has left. Below 35,000 the original's clients lose theirs. Default 35,000. */
+  silenceMs?: number;
+  /** Players at most. Default 512. */
+  playersMax?: number;
+  /** Players of one IPv4 address or IPv6 /64 network. Default 64. */
+  playersPerNetworkMax?: number;
+  /** From 0 inclusive to 1 exclusive: for colors and where players appear. */
+  random: () => number;
+}
+
+/** What a server did since it was made, and who is there. */
+export interface ArenaCensus {
+  players: number;
+  /** Addresses that were welcomed and did not answer yet. */
+  unproved: number;
+  bullets: number;
+  /** Steps of the world. */
+  steps: number;
+  /** Rounds in which players were told what moved. */
+  rounds: number;
+  /** Messages that were sent again. */
+  resends: number;
+  /** Messages that were not acked yet. */
+  undelivered: number;
+}
+
+/** The server's engine. */
+export interface ArenaServer extends Engine<ArenaEvent> {
+  /** Figures of this moment. */
+  census(): ArenaCensus;
+  /** Everybody in the game, in the order of their coming. */
+  players(): PlayerState[];
+  /** How late each step was, in ms. Whoever reads it may clear it. */
+  readonly lateness: Histogram;
+}
+
+/** A client that asks to join again is welcomed again at most this often. */
+const WELCOME_AGAIN_MS = 1_000;
+/** Who is gone is told once more after this: a list that was on its way may have overtaken the first. */
+const LEFT_AGAIN_MS = 1_000;
+/** A server that is later than this lets time stand still, rather than be later still. */
+const CATCH_UP_MS = 250;
+const STALLED_EVERY_MS = 10_000;
+
+/** A server for the arena of udp-socket-server. */
+export function createArenaServer(options: ArenaServerOptions): ArenaServer {
+  return new Server(options);
+}
+
+interface Player {
+  readonly body: Body;
+  welcomedAt: number;
+  /** The last welcome is not acked yet. */
+  isWelcomeDue: boolean;
+}
+
+class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
+  readonly lateness = new Histogram();
+  readonly #world: World;
+  readonly #hub: Hub<Action, ArenaEvent>;
+  readonly #rounds: Rounds;
+  readonly #tickMs: number;
+  readonly #players = new Map<Client, Player>();
+  /** Who left, to be told once more; the first to leave first. */
+  readonly #departed: { number: number; againAt: number }[] = [];
+  #startedAt: number | undefined;
+  /** Steps that were due so far, those that were left out included. */
+  #dueSteps = 0;
+  #steps = 0;
+  #stalledAt = -Infinity;
+
+  constructor(options: ArenaServerOptions) {
+    const { tickRateHz = 60, silenceMs = 35_000, playersMax = 512 } = options;
+    this.#tickMs = 1_000 / tickRateHz;
+    this.#world = new World(this.#tickMs / 1_000, options.random);
+    this.#hub = new Hub(this, {
+      silenceMs,
+      clientsMax: playersMax,
+      clientsPerNetworkMax: options.playersPerNetworkMax ?? 64,
+    });
+    const bodyOf = (client: Client): Body => this.#players.get(client)!.body;
+    this.#rounds = new Rounds(this.#hub, this.#world, bodyOf, tickRateHz);
+  }
+
+  census(): ArenaCensus {
+    return {
+      players: this.#hub.clients.size,
+      unproved: this.#hub.unproved,
+      bullets: this.#world.bullets.length,
+      steps: this.#steps,
+      rounds: this.#rounds.count,
+      resends: this.#hub.resends,
+      undelivered: this.#hub.undelivered,
+    };
+  }
+
+  players(): PlayerState[] {
+    return Array.from(this.#hub.clients, (client) => stateOf(this.#players.get(client)!.body));
+  }
+
+  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<ArenaEvent>): void {
+    // What was due before comes first, however late: an input counts from when it arrived.
+    this.#runSteps(now, out);
+    const message = decodeClientMessage(datagram);
+    const refusal = message.kind === "refused"
+      ? message.reason
+      : this.#hub.receive(message, from, now, out);
+    if (refusal) out.emit({ kind: "refused", peer: from, reason: refusal });
+    this.#rounds.sendDue(now, out);
+  }
+
+  advance(now: number, out: Outbox<ArenaEvent>): void {
+    this.#runSteps(now, out);
+    this.#hub.advance(now, out);
+    this.#tellDepartedAgain(now, out);
+    this.#rounds.sendDue(now, out);
+  }
+
+  nextDeadline(): number {
+    return Math.min(
+      this.#nextStepAt(),
+      this.#hub.nextDeadline(),
+      this.#rounds.nextSendAt(),
+      this.#departed[0]?.againAt ?? Infinity,
+    );
+  }
+
+  remembers(peer: Peer): boolean {
+    return this.#hub.remembers(peer);
+  }
+
+  // ---- who is there
+
+  onAdmitted(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    const body = this.#world.add(client.number);
+    this.#players.set(client, { body, welcomedAt: -Infinity, isWelcomeDue: false });
+    this.#welcome(client, now, out);
+  }
+
+  /** It started anew on the address of an old one: the same player begins again. */
+  onJoinedAgain(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    const player = this.#players.get(client)!;
+    if (player.isWelcomeDue || now - player.welcomedAt < WELCOME_AGAIN_MS) return;
+    this.#welcome(client, now, out);
+    if (client.isPresent) this.#introduce(client, now, out);
+  }
+
+  onPresent(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    out.emit({ kind: "joined", peer: client.peer, number: client.number });
+    this.#rounds.onChange(this.#players.get(client)!.body);
+    this.#introduce(client, now, out);
+  }
+
+  onMessage(client: Client, action: Action, now: number, out: Outbox<ArenaEvent>): void {
+    const { body } = this.#players.get(client)!;
+    switch (action.kind) {
+      case "input":
+        this.#hub.present(client, now, out);
+        if (client.isPresent) this.#world.steer(body, action.dx, action.dy);
+        return;
+      case "fire":
+        if (client.isPresent) this.#world.fire(body);
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  onGone(client: Client, reason: Departure, now: number, out: Outbox<ArenaEvent>): void {
+    const { peer, number } = client;
+    const { body } = this.#players.get(client)!;
+    this.#players.delete(client);
+    this.#world.remove(body);
+    if (!client.isPresent) return;
+    this.#rounds.onRemoved(body);
+    out.emit({ kind: "left", peer, number, reason });
+    this.#departed.push({ number, againAt: now + LEFT_AGAIN_MS });
+    const write = (sequence: number): Uint8Array => encodeLeft(sequence, true, number);
+    for (const other of this.#hub.clients) this.#hub.sendReliable(other, { write }, now, out);
+  }
+
+  #welcome(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    const player = this.#players.get(client)!;
+    player.welcomedAt = now;
+    player.isWelcomeDue = true;
+    this.#hub.sendReliable(
+      client,
+      {
+        write: (sequence) => encodeWelcome(sequence, stateOf(player.body)),
+        settled: () => player.isWelcomeDue = false,
+      },
+      now,
+      out,
+    );
+  }
+
+  /** Tells a player how large the world is, and who is in it. */
+  #introduce(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    this.#hub.sendReliable(
+      client,
+      {
+        write: (sequence) => encodeWorldInfo(sequence, WORLD_WIDTH, WORLD_HEIGHT),
+      },
+      now,
+      out,
+    );
+    this.#rounds.introduce(client, now, out);
+  }
+
+  #tellDepartedAgain(now: number, out: Outbox<ArenaEvent>): void {
+    let told = 0;
+    for (const { number, againAt } of this.#departed) {
+      if (againAt > now) break;
+      told++;
+      const bytes = encodeLeft(this.#hub.nextSequence(), false, number);
+      for (const client of this.#hub.clients) {
+        if (this.#hub.maySend(client, bytes.length, now)) out.send(client.peer, bytes);
+      }
+    }
+    this.#departed.splice(0, told);
+  }
+
+  // ---- the simulation
+
+  #nextStepAt(): number {
+    if (this.#startedAt === undefined || this.#world.isStill) return Infinity;
+    return this.#stepAt(this.#dueSteps + 1);
+  }
+
+  #stepAt(step: number): number {
+    return this.#startedAt! + step * this.#tickMs;
+  }
+
+  /** How many steps are due by then: the ones before {@link #stepAt} of the next. */
+  #stepsBy(now: number): number {
+    const steps = Math.floor((now - this.#startedAt!) / this.#tickMs);
+    // The quotient is not exact: on the boundary it may be one off to either side.
+    if (this.#stepAt(steps) > now) return steps - 1;
+    return this.#stepAt(steps + 1) <= now ? steps + 1 : steps;
+  }
+
+  /** Does the steps that are due. While nothing moves they change nothing, and are left out. */
+  #runSteps(now: number, out: Outbox<ArenaEvent>): void {
+    this.#startedAt ??= now;
+    const due = this.#stepsBy(now);
+    const lostSteps = due - this.#dueSteps - Math.ceil(CATCH_UP_MS / this.#tickMs);
+    if (this.#world.isStill) {
+      this.#dueSteps = Math.max(this.#dueSteps, due);
+    } else if (lostSteps > 0) {
+      this.#dueSteps += lostSteps;
+      this.#reportStall(lostSteps * this.#tickMs, now, out);
+    }
+    while (this.#dueSteps < due) {
+      this.#dueSteps++;
+      this.#steps++;
+      this.lateness.record(now - this.#stepAt(this.#dueSteps));
+      for (const body of this.#world.moving) this.#rounds.onChange(body);
+      this.#world.step();
+    }
+  }
+
+  #reportStall(lostMs: number, now: number, out: Outbox<ArenaEvent>): void {
+    if (now - this.#stalledAt < STALLED_EVERY_MS) return;
+    this.#stalledAt = now;
+    out.emit({ kind: "stalled", lostMs });
+  }
+}
+
+function stateOf({ number, red, green, blue, x, y }: Body): PlayerState {
+  return { number, red, green, blue, x: thousandths(x), y: thousandths(y) };
+}

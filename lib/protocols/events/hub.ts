@@ -1,0 +1,309 @@
+/**
+ * What every server of events has in common, whatever its events look like: who is there, who has shown
+ * that it hears us, and what has to arrive.
+ *
+ * | stage | begins with | is sent | ends |
+ * | --- | --- | --- | --- |
+ * | unproved | a first message, unless it is an ack | what its owner says on admission, three times at most | 10 s after |
+ * | present | an ack of that, or what only a player says | everything; before its first ack within a budget | after `silenceMs` of silence |
+ *
+ * Whoever forges a sender's address cannot ack for it. So a victim gets little: a welcome, and what the
+ * budget of its network allows.
+ */
+import { Budget } from "../../parts/budget.ts";
+import { Deadlines } from "../../parts/deadlines.ts";
+import type { Outbox, Peer } from "../engine.ts";
+import { Delivery, type Reliable, Sequence } from "./delivery.ts";
+
+/** Somebody who is connected. */
+export interface Client {
+  /** Its address. */
+  readonly peer: Peer;
+  /** From 1; never given twice. */
+  readonly number: number;
+  /** Whether it takes part: it has shown that it hears us, or it plays. */
+  readonly isPresent: boolean;
+}
+
+/** Why a client is gone: nothing was heard from it, the server sent it away, or somebody else needed its place. */
+export type Departure = "silent" | "closed" | "displaced";
+
+/**
+ * Why the hub takes no notice of a datagram:
+ * - `full`: every place is taken
+ * - `full-network`: too many come from one IPv4 address or IPv6 /64 network
+ * - `stranger`: an ack from an address that was sent nothing
+ */
+export type HubRefusal = "full" | "full-network" | "stranger";
+
+/** What all formats know; everything else is a message of the owner's. */
+export type HubMessage =
+  | { readonly kind: "join" }
+  | { readonly kind: "heartbeat" }
+  | { readonly kind: "ack"; readonly sequences: readonly number[] };
+
+/** Options of a {@link Hub}. */
+export interface HubOptions {
+  /** A client that is not heard for so long is gone. */
+  silenceMs: number;
+  /** Clients that are present; and those that are not yet, as many again. */
+  clientsMax: number;
+  /** Clients of one IPv4 address or IPv6 /64 network. */
+  clientsPerNetworkMax: number;
+  /** Whether clients ack what asks for it. Default true. Otherwise nobody can prove anything. */
+  hasAcks?: boolean;
+  /** The sequence number to begin with. Default 0. */
+  firstSequence?: number;
+}
+
+/** The server a hub works for. */
+export interface HubOwner<Message, Event> {
+  /** An address is there for the first time. What it is sent now must be little. */
+  onAdmitted(client: Client, now: number, out: Outbox<Event>): void;
+  /** A known client joins once more. */
+  onJoinedAgain?(client: Client, now: number, out: Outbox<Event>): void;
+  /** Everything may be sent to it from now on. */
+  onPresent(client: Client, now: number, out: Outbox<Event>): void;
+  /** Somebody present says that it is there. */
+  onHeartbeat?(client: Client, out: Outbox<Event>): void;
+  /** It says something that is the owner's to understand. */
+  onMessage(client: Client, message: Message, now: number, out: Outbox<Event>): void;
+  /** It is forgotten, whether it was present or not. */
+  onGone(client: Client, reason: Departure, now: number, out: Outbox<Event>): void;
+}
+
+const UNPROVED_MS = 10_000;
+/** Somebody present for so long without an ack makes room, when every place is taken. */
+const TRIAL_MS = 5_000;
+/** Reliable messages on their way to one client, after and before its first ack. */
+const ON_THE_WAY_MAX = 64;
+const ON_THE_WAY_UNPROVED_MAX = 2;
+/** What a network is sent besides reliable messages while its clients have acked nothing, in bytes. */
+const TRIAL_BUDGET = { perSecond: 2_000, burst: 16_000, keysMax: 4_096 };
+
+class Session implements Client {
+  readonly peer: Peer;
+  readonly number: number;
+  readonly delivery: Delivery;
+  isPresent = false;
+  hasAcked = false;
+  presentAt = Infinity;
+
+  constructor(peer: Peer, number: number, sequence: Sequence) {
+    this.peer = peer;
+    this.number = number;
+    this.delivery = new Delivery(sequence);
+  }
+
+  get onTheWayMax(): number {
+    return this.hasAcked ? ON_THE_WAY_MAX : ON_THE_WAY_UNPROVED_MAX;
+  }
+}
+
+/** Who is connected to an event server, and what is on its way to them. */
+export class Hub<Message extends { kind: string }, Event> {
+  readonly #owner: HubOwner<Message, Event>;
+  readonly #options: Required<HubOptions>;
+  readonly #sequence: Sequence;
+  readonly #sessions = new Map<Peer, Session>();
+  readonly #unproved = new Set<Session>();
+  readonly #present = new Set<Session>();
+  readonly #networks = new Map<string, number>();
+  readonly #silences = new Deadlines<Session>();
+  readonly #deliveries = new Deadlines<Session>();
+  readonly #trialBudget = new Budget(TRIAL_BUDGET);
+  #nextNumber = 1;
+  #resends = 0;
+
+  constructor(owner: HubOwner<Message, Event>, options: HubOptions) {
+    this.#owner = owner;
+    this.#options = { hasAcks: true, firstSequence: 0, ...options };
+    this.#sequence = new Sequence(this.#options.firstSequence);
+  }
+
+  /** Those who are present, in the order of their coming. */
+  get clients(): ReadonlySet<Client> {
+    return this.#present;
+  }
+
+  /** How many have not shown yet that they hear us. */
+  get unproved(): number {
+    return this.#unproved.size;
+  }
+
+  /** Reliable messages that were sent again so far. */
+  get resends(): number {
+    return this.#resends;
+  }
+
+  /** Reliable messages that are on their way or wait. */
+  get undelivered(): number {
+    let sum = 0;
+    for (const { delivery } of this.#sessions.values()) sum += delivery.size;
+    return sum;
+  }
+
+  /**
+   * Takes a message from anybody.
+   *
+   * @returns Why it was taken no notice of, or undefined.
+   */
+  receive(
+    message: HubMessage | Message,
+    from: Peer,
+    now: number,
+    out: Outbox<Event>,
+  ): HubRefusal | undefined {
+    const known = this.#sessions.get(from);
+    // An ack is no reason to let somebody in: it answers a server of before.
+    if (!known && message.kind === "ack") return "stranger";
+    const session = known ?? this.#admit(from, now, out);
+    if (typeof session === "string") return session;
+    this.#heard(session, now);
+    switch (message.kind) {
+      case "ack":
+        this.#acked(session, (message as HubMessage & { kind: "ack" }).sequences, now, out);
+        break;
+      case "join":
+        if (known) this.#owner.onJoinedAgain?.(session, now, out);
+        break;
+      case "heartbeat":
+        if (session.isPresent) this.#owner.onHeartbeat?.(session, out);
+        break;
+      default:
+        this.#owner.onMessage(session, message as Message, now, out);
+    }
+    this.#deliver(session, now, out);
+    return undefined;
+  }
+
+  /** The client did what only somebody does who plays. Without a place for it, nothing happens. */
+  present(client: Client, now: number, out: Outbox<Event>): void {
+    const session = client as Session;
+    if (session.isPresent || !this.#isOpen(session)) return;
+    if (!this.#makeRoom(now, out)) return;
+    session.isPresent = true;
+    session.presentAt = now;
+    this.#unproved.delete(session);
+    this.#present.add(session);
+    this.#heard(session, now);
+    this.#owner.onPresent(session, now, out);
+  }
+
+  /** Whether so many bytes more may be sent to somebody present; if so, they are accounted for. */
+  maySend(client: Client, bytes: number, now: number): boolean {
+    const { hasAcked, peer } = client as Session;
+    return hasAcked || !this.#options.hasAcks ||
+      this.#trialBudget.take(peer.network, now, bytes);
+  }
+
+  /** The number of the next message to anybody. */
+  nextSequence(): number {
+    return this.#sequence.take();
+  }
+
+  /** Sends something until it is acked. */
+  sendReliable(client: Client, message: Reliable, now: number, out: Outbox<Event>): void {
+    const session = client as Session;
+    if (!this.#isOpen(session)) return message.settled?.(false);
+    session.delivery.add(message);
+    this.#deliver(session, now, out);
+  }
+
+  /** Ends a connection. */
+  close(client: Client, reason: Departure, now: number, out: Outbox<Event>): void {
+    const session = client as Session;
+    if (!this.#isOpen(session)) return;
+    this.#sessions.delete(session.peer);
+    const others = this.#networks.get(session.peer.network)! - 1;
+    if (others === 0) this.#networks.delete(session.peer.network);
+    else this.#networks.set(session.peer.network, others);
+    this.#silences.delete(session);
+    this.#deliveries.delete(session);
+    this.#unproved.delete(session);
+    this.#present.delete(session);
+    session.delivery.close();
+    this.#owner.onGone(session, reason, now, out);
+  }
+
+  /** Does what is due. */
+  advance(now: number, out: Outbox<Event>): void {
+    for (let session; (session = this.#silences.takeDue(now));) {
+      this.close(session, "silent", now, out);
+    }
+    for (let session; (session = this.#deliveries.takeDue(now));) this.#deliver(session, now, out);
+  }
+
+  /** When something is due. */
+  nextDeadline(): number {
+    return Math.min(this.#silences.next(), this.#deliveries.next());
+  }
+
+  /** Whether an address is known. */
+  remembers(peer: Peer): boolean {
+    return this.#sessions.has(peer);
+  }
+
+  #admit(peer: Peer, now: number, out: Outbox<Event>): Session | HubRefusal {
+    const { clientsMax, clientsPerNetworkMax } = this.#options;
+    const neighbours = this.#networks.get(peer.network) ?? 0;
+    if (neighbours >= clientsPerNetworkMax) return "full-network";
+    if (!this.#makeRoom(now, out)) return "full";
+    // Who is slow to answer makes room: a flood of forged addresses keeps nobody out who answers at once.
+    const [eldest] = this.#unproved;
+    if (eldest && this.#unproved.size >= clientsMax) this.close(eldest, "displaced", now, out);
+    const session = new Session(peer, this.#nextNumber++, this.#sequence);
+    this.#sessions.set(peer, session);
+    this.#networks.set(peer.network, (this.#networks.get(peer.network) ?? 0) + 1);
+    this.#unproved.add(session);
+    this.#silences.set(session, now + UNPROVED_MS);
+    this.#owner.onAdmitted(session, now, out);
+    return session;
+  }
+
+  /** Whether there is a place among those who are present; somebody who never acks loses one. */
+  #makeRoom(now: number, out: Outbox<Event>): boolean {
+    if (this.#present.size < this.#options.clientsMax) return true;
+    if (!this.#options.hasAcks) return false;
+    for (const session of this.#present) {
+      if (session.hasAcked || now - session.presentAt < TRIAL_MS) continue;
+      this.close(session, "displaced", now, out);
+      return true;
+    }
+    return false;
+  }
+
+  #heard(session: Session, now: number): void {
+    if (!session.isPresent) return; // It could be anybody, and has its time.
+    this.#silences.set(session, now + this.#options.silenceMs);
+    session.delivery.heard();
+  }
+
+  #acked(
+    session: Session,
+    sequences: readonly number[],
+    now: number,
+    out: Outbox<Event>,
+  ): void {
+    for (const sequence of sequences) {
+      if (!session.delivery.ack(sequence)) continue;
+      session.hasAcked = true;
+      this.present(session, now, out);
+    }
+  }
+
+  #deliver(session: Session, now: number, out: Outbox<Event>): void {
+    const { delivery, peer } = session;
+    const resends = delivery.takeResends(now);
+    this.#resends += resends.length;
+    for (const bytes of resends) out.send(peer, bytes);
+    for (const bytes of delivery.takeFirstSends(now, session.onTheWayMax)) out.send(peer, bytes);
+    const nextAt = delivery.nextAt(session.onTheWayMax);
+    if (nextAt === Infinity || !this.#isOpen(session)) this.#deliveries.delete(session);
+    else this.#deliveries.set(session, Math.max(nextAt, now + 1));
+  }
+
+  #isOpen(session: Session): boolean {
+    return this.#sessions.get(session.peer) === session;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Events as JSON, as the original's echo example has them: `{"t": name, "p": payload}` and a newline.
+ *
+ * What is new here, and left out where it is not needed: `"s": number` asks for an ack, and the names
+ * `join`, `welcome`, `ack` and `heartbeat` stand for what MessagePack has packet numbers for. A client
+ * that knows nothing of them can play: it is only not sure to be heard, or to hear everything.
+ */
+import { type JsonObject, parseJsonObject } from "../../parts/json.ts";
+import {
+  checkedDatagram,
+  DATAGRAM_BYTES_MAX,
+  type EventFormat,
+  type Incoming,
+  isCount,
+  type Outgoing,
+  type Payload,
+  PAYLOAD_DEPTH_MAX,
+  RESERVED_NAMES,
+} from "./format.ts";
+
+/** Names are not longer, in UTF-16 code units. */
+const NAME_LENGTH_MAX = 64;
+
+/** Events as `{"t": name, "p": payload}` in JSON. Payloads are what JSON has: no bytes. */
+export function jsonFormat(): EventFormat {
+  return FORMAT;
+}
+
+const FORMAT: EventFormat = { decode, encode };
+const ascii = new TextEncoder();
+
+function decode(datagram: Uint8Array): Incoming {
+  if (datagram.length > DATAGRAM_BYTES_MAX) return { kind: "refused", reason: "oversize" };
+  const object = parseJsonObject(datagram, PAYLOAD_DEPTH_MAX + 1);
+  if (!object) return { kind: "refused", reason: "syntax" };
+  const { t: name, p, s: sequence } = Object.assign(Object.create(null), object) as JsonObject;
+  if (typeof name !== "string" || (sequence !== undefined && !isCount(sequence))) return NO_SHAPE;
+  const numbered = sequence === undefined ? {} : { sequence };
+  switch (name) {
+    case "join":
+    case "heartbeat":
+      return { kind: name };
+    case "ack":
+      return Array.isArray(p) && p.every(isCount) ? { kind: "ack", sequences: p } : NO_SHAPE;
+    case "welcome":
+      return isCount(p) ? { kind: "welcome", number: p, ...numbered } : NO_SHAPE;
+  }
+  if (p === undefined || !isFiniteThroughout(p)) return NO_SHAPE;
+  if (name.length > NAME_LENGTH_MAX || RESERVED_NAMES.has(name)) {
+    return { kind: "refused", reason: "event" };
+  }
+  return { kind: "event", name, payload: p as Payload, ...numbered };
+}
+
+/** No number in it is too large for a double: it could not be written again. */
+function isFiniteThroughout(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null ||
+    Object.values(value).every(isFiniteThroughout);
+}
+
+const NO_SHAPE = { kind: "refused", reason: "shape" } as const;
+
+function encode(message: Outgoing): Uint8Array {
+  const [name, payload] = nameAndPayload(message);
+  const sequence = "sequence" in message ? message.sequence : undefined;
+  const numbered = sequence === undefined ? "" : `, "s": ${sequence}`;
+  const text = `{"t": ${jsonText(name)}, "p": ${jsonText(payload)}${numbered}}\n`;
+  return checkedDatagram(ascii.encode(text));
+}
+
+function nameAndPayload(message: Outgoing): [name: string, payload: Payload] {
+  switch (message.kind) {
+    case "event":
+      return [message.name, message.payload];
+    case "welcome":
+      return ["welcome", message.number];
+    case "ack":
+      return ["ack", message.sequences];
+    default:
+      return [message.kind, null];
+  }
+}
+
+/**
+ * JSON text as Python writes it: a space after `:` and `,`, and nothing but ASCII.
+ *
+ * @throws {TypeError} Something in it has no form in JSON: bytes, or a number that is not finite.
+ * @throws {RangeError} It is nested deeper than {@link PAYLOAD_DEPTH_MAX}.
+ */
+export function jsonText(value: Payload, depth = 0): string {
+  if (typeof value === "string") return quoted(value);
+  if (typeof value === "number") {
+    if (Number.isFinite(value)) return String(value);
+    throw new TypeError(`${value} has no form in JSON`);
+  }
+  if (value === null || typeof value !== "object") return String(value);
+  if (value instanceof Uint8Array) throw new TypeError("bytes have no form in JSON");
+  if (depth === PAYLOAD_DEPTH_MAX) throw new RangeError(`nested deeper than ${depth}`);
+  if (Array.isArray(value)) {
+    return `[${value.map((entry) => jsonText(entry, depth + 1)).join(", ")}]`;
+  }
+  const entries = Object.entries(value).map(([key, entry]) =>
+    `${quoted(key)}: ${jsonText(entry, depth + 1)}`
+  );
+  return `{${entries.join(", ")}}`;
+}
+
+/** Every code unit past ASCII as an escape: old readers and terminals take it. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\x7f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
