@@ -1,6 +1,8 @@
 /** netsync: the first word chooses a command; without one, the sync server runs. */
+import * as arena from "./lib/commands/arena.ts";
 import * as bots from "./lib/commands/bots.ts";
 import * as chat from "./lib/commands/chat.ts";
+import * as echo from "./lib/commands/echo.ts";
 import { CommandFailure, suggestionFor, UsageError } from "./lib/commands/options.ts";
 import * as rendezvous from "./lib/commands/rendezvous.ts";
 import { VERSION } from "./lib/commands/service.ts";
@@ -17,6 +19,8 @@ const COMMANDS = new Map<string, Command>([
   ["bots", bots],
   ["rendezvous", rendezvous],
   ["chat", chat],
+  ["arena", arena],
+  ["echo", echo],
 ]);
 
 /** A service ends within a second of being told, whoever reads what it says. */
@@ -27,10 +31,12 @@ const HELP = `usage: netsync [PORT] [options]      run the sync server, as netsy
 
 commands
   sync [PORT]        players see each other's state: a SimpleNetSync server
-  watch HOST[:PORT]  shows the states on a running sync server
-  bots HOST[:PORT]   plays many clients on one and measures what they see
+  watch HOST[:PORT]  shows the states on a running sync server; watch arena: its world
+  bots HOST[:PORT]   plays many clients on one and measures what they see; bots arena: there
   rendezvous [PORT]  players behind routers find each other: a Holepunch server
   chat               two people talk directly; tells why when they cannot
+  arena [PORT]       players move and fire in a small world: a udp-socket-server
+  echo [PORT]        repeats what one client says to all of them, as its echo example
 
 netsync COMMAND --help tells the options of each; --version the version.`;
 

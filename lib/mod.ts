@@ -17,8 +17,8 @@ export {
   type SyncServerOptions,
 } from "./protocols/sync/server.ts";
 export { type WireRefusal } from "./protocols/sync/wire.ts";
+export { ConnectTimeoutError } from "./clients/reach.ts";
 export {
-  ConnectTimeoutError,
   SYNC_PORT,
   SyncClient,
   type SyncClientConnectOptions,
@@ -52,3 +52,45 @@ export {
   type RendezvousPeerEvents,
   type RendezvousPeerOptions,
 } from "./clients/rendezvous.ts";
+export {
+  type ArenaCensus,
+  type ArenaEvent,
+  type ArenaRefusal,
+  type ArenaServer,
+  type ArenaServerOptions,
+  createArenaServer,
+} from "./protocols/arena/server.ts";
+export { type Lagging as ArenaLagging } from "./protocols/arena/rounds.ts";
+export type {
+  BulletState,
+  PlayerState,
+  WireRefusal as ArenaWireRefusal,
+} from "./protocols/arena/wire.ts";
+export { Histogram } from "./parts/histogram.ts";
+export {
+  createEchoServer,
+  type EchoEvent,
+  type EchoRefusal,
+  type EchoServer,
+  type EchoServerOptions,
+} from "./protocols/echo/server.ts";
+export type { Client, Departure, HubMessage, HubRefusal } from "./protocols/events/hub.ts";
+export type {
+  EventFormat,
+  FormatRefusal,
+  Incoming,
+  NamedEvent,
+  Outgoing,
+  Payload,
+} from "./protocols/events/format.ts";
+export { jsonFormat } from "./protocols/events/json.ts";
+export { msgpackFormat } from "./protocols/events/packed.ts";
+export type { EventRefusal } from "./protocols/events/server.ts";
+export { EventServer, type EventServerOptions, type ServerHeard } from "./clients/event_server.ts";
+export { type ClientHeard, EventClient, type EventClientOptions } from "./clients/event_client.ts";
+export {
+  ARENA_PORT,
+  ArenaClient,
+  type ArenaClientEvents,
+  type ArenaClientOptions,
+} from "./clients/arena.ts";

@@ -1,11 +1,17 @@
 /**
- * The listeners of a client's events. What one throws goes to `reportError`, as with DOM events, and
- * disturbs neither the others nor the connection.
+ * The listeners of an object's events. What one throws disturbs neither the others nor the connection;
+ * it goes to `reportError`, as with DOM events, unless told otherwise.
  *
  * @typeParam Events What listeners get, by the name of the event.
  */
 export class Listeners<Events> {
   readonly #byKind = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #onError: (error: unknown) => void;
+
+  /** @param onError Takes what listeners throw. */
+  constructor(onError: (error: unknown) => void = (error): void => reportError(error)) {
+    this.#onError = onError;
+  }
 
   /**
    * Calls `listener` for every event of a kind.
@@ -24,7 +30,7 @@ export class Listeners<Events> {
       try {
         (listener as (event: Events[E]) => void)(event);
       } catch (error) {
-        reportError(error);
+        this.#onError(error);
       }
     }
   }

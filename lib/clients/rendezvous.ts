@@ -1,7 +1,7 @@
-import { formatHostPort, type HostPort, parseHostPort } from "../hosts/address.ts";
+import { formatHostPort, type HostPort } from "../hosts/address.ts";
 import { localAddresses } from "../hosts/local_addresses.ts";
 import { resolveHost } from "../hosts/resolve.ts";
-import { openUdp, UdpHost } from "../hosts/udp.ts";
+import { UdpHost, type UdpSocket } from "../hosts/udp.ts";
 import { canonicalIp } from "../parts/ip.ts";
 import type { JsonObject } from "../parts/json.ts";
 import type { LossReason } from "../protocols/rendezvous/link.ts";
@@ -14,6 +14,7 @@ import type {
   RemotePlayer,
 } from "../protocols/rendezvous/player.ts";
 import { Listeners } from "./listeners.ts";
+import { actOrThrow, openTowards, targetOf } from "./reach.ts";
 
 /** The port a rendezvous server listens on unless told otherwise. */
 export const RENDEZVOUS_PORT = 5_160;
@@ -147,17 +148,12 @@ export class RendezvousPeer implements AsyncDisposable {
     server: string | HostPort,
     options: RendezvousPeerOptions,
   ): Promise<RendezvousPeer> {
-    const target = typeof server === "string" ? parseHostPort(server, RENDEZVOUS_PORT) : server;
-    if (!target) {
-      throw new TypeError(`"${server}" is not an address like localhost:${RENDEZVOUS_PORT}`);
-    }
+    const target = targetOf(server, RENDEZVOUS_PORT);
     const ips = await resolveHost(target.hostname);
     // IPv4 first: it is what NATs are about, and what the other players most likely have.
     ips.sort((one, other) => Number(one.includes(":")) - Number(other.includes(":")));
-    const families = new Set(ips.map((ip) => ip.includes(":") ? "::" : "0.0.0.0"));
-    const [only] = families.size === 1 ? families : [];
     const local = localIp(options.localAddress, ips[0]!);
-    const socket = await openUdp({ port: options.port ?? 0, hostname: only });
+    const socket = await openTowards(ips, options.port);
     try {
       return new RendezvousPeer(target, ips, options, socket, { ip: local, port: socket.port });
     } catch (error) {
@@ -170,7 +166,7 @@ export class RendezvousPeer implements AsyncDisposable {
     server: HostPort,
     ips: readonly string[],
     options: RendezvousPeerOptions,
-    socket: Awaited<ReturnType<typeof openUdp>>,
+    socket: UdpSocket,
     local: Endpoint,
   ) {
     this.#server = server;
@@ -270,17 +266,8 @@ export class RendezvousPeer implements AsyncDisposable {
     return this;
   }
 
-  /** What the engine throws is the caller's mistake, and no fault of the host. */
   #act(call: Parameters<UdpHost<PlayerEvent>["act"]>[0]): void {
-    let mistake: unknown;
-    this.#host.act((now, out) => {
-      try {
-        call(now, out);
-      } catch (error) {
-        mistake = error;
-      }
-    });
-    if (mistake) throw mistake;
+    actOrThrow(this.#host, call);
   }
 
   #onEvent(event: PlayerEvent): void {

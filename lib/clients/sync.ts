@@ -1,6 +1,6 @@
-import { type HostPort, parseHostPort } from "../hosts/address.ts";
+import type { HostPort } from "../hosts/address.ts";
 import { resolveHost } from "../hosts/resolve.ts";
-import { openUdp, UdpHost } from "../hosts/udp.ts";
+import { UdpHost } from "../hosts/udp.ts";
 import {
   createSyncClient,
   type SyncClientEngine,
@@ -8,6 +8,7 @@ import {
 } from "../protocols/sync/client.ts";
 import { parseStates } from "../protocols/sync/wire.ts";
 import { Listeners } from "./listeners.ts";
+import { actOrThrow, answerWithin, openTowards, targetOf } from "./reach.ts";
 
 /** The port a SimpleNetSync server listens on unless told otherwise. */
 export const SYNC_PORT = 55_555;
@@ -45,12 +46,6 @@ export type SyncClientListener<E extends keyof SyncClientEvents> = (
   event: SyncClientEvents[E],
 ) => void;
 
-/** No server answered in time. */
-export class ConnectTimeoutError extends Error {
-  /** The name of the class. */
-  override readonly name = "ConnectTimeoutError";
-}
-
 /**
  * A player on a SimpleNetSync server: netsync's own or the original.
  *
@@ -87,8 +82,7 @@ export class SyncClient implements AsyncDisposable {
     address: string | HostPort,
     options: SyncClientConnectOptions = {},
   ): Promise<SyncClient> {
-    const target = typeof address === "string" ? parseHostPort(address, SYNC_PORT) : address;
-    if (!target) throw new TypeError(`"${address}" is not an address like localhost:${SYNC_PORT}`);
+    const target = targetOf(address, SYNC_PORT);
     const client = new SyncClient(await resolveHost(target.hostname), target.port, options);
     try {
       await client.#firstId(target);
@@ -131,15 +125,7 @@ export class SyncClient implements AsyncDisposable {
   send(state: string): void {
     if (this.#closed) return;
     const bytes = utf8.encode(state);
-    let refusal: unknown;
-    this.#host?.act((now, out) => {
-      try {
-        this.#engine.setState(bytes, now, out);
-      } catch (error) {
-        refusal = error;
-      }
-    });
-    if (refusal) throw refusal;
+    if (this.#host) actOrThrow(this.#host, (now, out) => this.#engine.setState(bytes, now, out));
   }
 
   /**
@@ -163,32 +149,20 @@ export class SyncClient implements AsyncDisposable {
     return this.close();
   }
 
-  async #firstId({ hostname, port }: HostPort): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { timeoutMs } = this.#options;
-    const timer = setTimeout(() => {
-      reject(
-        new ConnectTimeoutError(
-          `no answer from ${hostname} on UDP port ${port} within ${timeoutMs / 1_000} s: ` +
-            "is the server running, and does a firewall let UDP through?",
-        ),
-      );
-    }, timeoutMs);
+  async #firstId(target: HostPort): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#onFirstId = resolve;
     try {
       await this.#open();
-      await promise;
+      await answerWithin(promise, target, this.#options.timeoutMs);
     } finally {
-      clearTimeout(timer);
       this.#onFirstId = undefined;
     }
   }
 
   /** Asks for an id from a fresh local port. */
   async #open(): Promise<void> {
-    const families = new Set(this.#ips.map((ip) => ip.includes(":") ? "::" : "0.0.0.0"));
-    const [only] = families.size === 1 ? families : [];
-    const socket = await openUdp({ port: 0, hostname: only });
+    const socket = await openTowards(this.#ips);
     if (this.#closed) return socket.conns.forEach((conn) => conn.close());
     const previous = this.#host;
     const host = new UdpHost(this.#engine, socket, {

@@ -192,6 +192,21 @@ export function suggestionFor(word: string, names: readonly string[]): string {
   return levenshteinDistance(word, near) <= near.length / 2 ? `: did you mean ${near}?` : "";
 }
 
+/** A command that exists for several services. */
+export interface ServiceCommand {
+  readonly grammar: Grammar<Options>;
+  readonly run: (words: readonly string[]) => Promise<void>;
+}
+
+/** Runs the command of the service that the first word names; of sync, if it names none. */
+export function runService<S extends string>(
+  words: readonly string[],
+  services: Record<S | "sync", ServiceCommand>,
+): Promise<void> {
+  const [first = "", ...rest] = words;
+  return Object.hasOwn(services, first) ? services[first as S].run(rest) : services.sync.run(words);
+}
+
 /** The text of `--help`. */
 export function helpOf(grammar: Grammar<Options>): string {
   const rows = Object.entries(grammar.options).map(([key, { placeholder, help }]) => [

@@ -7,7 +7,7 @@ import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp
 import { LOG_LEVELS } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import type { Engine } from "../protocols/engine.ts";
-import { choiceOption, CommandFailure, flagOption, textOption } from "./options.ts";
+import { choiceOption, CommandFailure, flagOption, numberOption, textOption } from "./options.ts";
 
 /** The version of netsync. */
 export const VERSION: string = config.version;
@@ -30,6 +30,17 @@ export const LOG_OPTIONS = {
   json: flagOption("print one JSON object a line"),
 };
 
+/** How often a service says what goes through it. */
+export const STATISTICS_OPTIONS = {
+  statistics: numberOption({
+    placeholder: "SECONDS",
+    min: 0,
+    max: 86_400,
+    fallback: 10,
+    help: "say every so often what goes through, while somebody is there; 0: never (10)",
+  }),
+};
+
 /** What {@link runUdpService} needs. */
 export interface UdpService<Event> {
   engine: Engine<Event>;
@@ -39,6 +50,8 @@ export interface UdpService<Event> {
   onEvent: (event: Event) => void;
   /** Called once the port is open: time for the first lines. */
   onListening: (socket: UdpSocket) => void;
+  /** What to tell now and then. */
+  statistics?: { everySeconds: number; tell: (counters: UdpCounters) => void };
 }
 
 const SEND_FAILURE_LINE_EVERY_MS = 10_000;
@@ -56,6 +69,7 @@ const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
  */
 export async function runUdpService<Event>(service: UdpService<Event>): Promise<UdpCounters> {
   const stop = stopSignal();
+  let timer: ReturnType<typeof setInterval> | undefined;
   try {
     const socket = await openPort(service.port, service.hostname);
     const { engine, logger, onEvent } = service;
@@ -65,10 +79,13 @@ export async function runUdpService<Event>(service: UdpService<Event>): Promise<
       onSendFailure: sendFailureLog(logger),
     });
     service.onListening(socket);
+    const { everySeconds = 0, tell } = service.statistics ?? {};
+    if (everySeconds > 0) timer = setInterval(() => tell!(host.counters), 1_000 * everySeconds);
     await stop.received;
     await host.close();
     return host.counters;
   } finally {
+    clearInterval(timer);
     stop.ignore();
   }
 }

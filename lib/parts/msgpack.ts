@@ -9,7 +9,7 @@
  * the shortest form.
  */
 
-/** What a datagram may hold. Integers beyond 2^53 are bigints. */
+/** What a datagram may hold. Integers that are not safe as numbers are bigints. */
 export type MsgpackValue =
   | null
   | boolean
@@ -91,6 +91,9 @@ const MAP32 = 0xdf;
 
 class Reader {
   readonly #bytes: Uint8Array;
+  // Of #bytes, and kept, since to ask for them costs as much as to make a view of them.
+  readonly #buffer: ArrayBufferLike;
+  readonly #offset: number;
   readonly #depthMax: number;
   readonly #texts: boolean;
   #view: DataView | undefined;
@@ -98,6 +101,8 @@ class Reader {
 
   constructor(bytes: Uint8Array, depthMax: number, texts: boolean) {
     this.#bytes = bytes;
+    this.#buffer = bytes.buffer;
+    this.#offset = bytes.byteOffset;
     this.#depthMax = depthMax;
     this.#texts = texts;
   }
@@ -107,7 +112,8 @@ class Reader {
   }
 
   value(depth: number): MsgpackValue {
-    const head = this.#unsigned(1);
+    const head = this.#bytes[this.#at++];
+    if (head === undefined) throw MALFORMED;
     if (head < 0x80) return head;
     if (head < 0x90) return this.#map(head & 0x0f, depth);
     if (head < 0xa0) return this.#values(head & 0x0f, depth);
@@ -184,7 +190,7 @@ class Reader {
 
   #bytesOf(length: number): Uint8Array {
     const start = this.#skip(length);
-    return this.#bytes.subarray(start, start + length);
+    return new Uint8Array(this.#buffer, this.#offset + start, length);
   }
 
   #unsigned(size: 1 | 2 | 4): number {
@@ -203,35 +209,58 @@ class Reader {
   }
 
   get #dataView(): DataView {
-    const { buffer, byteOffset, byteLength } = this.#bytes;
-    return this.#view ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#view ??= new DataView(this.#buffer, this.#offset, this.#bytes.length);
   }
 }
 
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+/** Up to here a loop is faster than calling a decoder. */
+const SHORT_TEXT_BYTES = 16;
 
+/** Nothing throws here: a datagram may hold thousands of short texts, and each of them may be wrong. */
 function textOf(utf8: Uint8Array): string | undefined {
-  try {
-    return strictUtf8.decode(utf8);
-  } catch {
-    return undefined;
+  if (utf8.length <= SHORT_TEXT_BYTES) {
+    const text = asciiOf(utf8);
+    if (text !== undefined) return text;
   }
+  const text = decoder.decode(utf8);
+  return !text.includes("\ufffd") || areSame(encoder.encode(text), utf8) ? text : undefined;
+}
+
+function asciiOf(bytes: Uint8Array): string | undefined {
+  let text = "";
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x80) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function areSame(some: Uint8Array, others: Uint8Array): boolean {
+  return some.length === others.length && some.every((byte, at) => byte === others[at]);
 }
 
 function narrowed(value: bigint): number | bigint {
-  return BigInt.asIntN(54, value) === value ? Number(value) : value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
 }
+
+/** Where a float becomes bytes. */
+const float64 = new DataView(new ArrayBuffer(8));
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Writes values one after the other; see the top of this file for the forms it takes. */
 export class MsgpackWriter {
-  #bytes: Uint8Array<ArrayBuffer>;
-  #view: DataView;
+  readonly #reserved: number;
+  #bytes = NO_BYTES;
   #length = 0;
 
-  /** @param bytes How many to reserve at first; more are taken as needed. */
+  /** @param bytes How many to reserve for each `take`; more are taken as needed. */
   constructor(bytes = 256) {
-    this.#bytes = new Uint8Array(bytes);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#reserved = bytes;
   }
 
   /** Bytes written since the beginning or the last `take`. */
@@ -239,9 +268,10 @@ export class MsgpackWriter {
     return this.#length;
   }
 
-  /** A copy of what was written; the writer is empty then. */
+  /** What was written, and nothing else will write there; the writer is empty then. */
   take(): Uint8Array {
-    const written = this.#bytes.slice(0, this.#length);
+    const written = this.#bytes.subarray(0, this.#length);
+    this.#bytes = NO_BYTES;
     this.#length = 0;
     return written;
   }
@@ -263,22 +293,19 @@ export class MsgpackWriter {
       if (value < 0x100) return this.#put(UINT8, value, 1);
       if (value < 0x1_0000) return this.#put(UINT16, value, 2);
       if (value < 0x1_0000_0000) return this.#put(UINT32, value, 4);
-      return this.#put(UINT64, 0, 0).#bigint(BigInt(value));
+      return this.#put(UINT64, Math.floor(value / 2 ** 32), 4).#unsigned(value, 4);
     }
     if (value >= -0x20) return this.#put(value & 0xff, 0, 0);
     if (value >= -0x80) return this.#put(INT8, value & 0xff, 1);
     if (value >= -0x8000) return this.#put(INT16, value & 0xffff, 2);
     if (value >= -0x8000_0000) return this.#put(INT32, value >>> 0, 4);
-    return this.#put(INT64, 0, 0).#bigint(BigInt(value));
+    return this.#put(INT64, Math.floor(value / 2 ** 32), 4).#unsigned(value, 4);
   }
 
   /** A number with a fraction, in 64 bits. */
   float(value: number): this {
-    this.#put(FLOAT64, 0, 0);
-    this.#reserve(8);
-    this.#view.setFloat64(this.#length, value);
-    this.#length += 8;
-    return this;
+    float64.setFloat64(0, value);
+    return this.#put(FLOAT64, float64.getUint32(0), 4).#unsigned(float64.getUint32(4), 4);
   }
 
   /** A byte string or a text in UTF-8, in the raw family. */
@@ -323,26 +350,24 @@ export class MsgpackWriter {
   }
 
   #put(head: number, value: number, size: 0 | 1 | 2 | 4): this {
-    this.#reserve(5);
+    this.#reserve(9); // The head and 64 bits, of which the lower 32 may follow.
     this.#bytes[this.#length++] = head;
+    return this.#unsigned(value, size);
+  }
+
+  /** The lowest bits of an integer, where there is room for them. */
+  #unsigned(value: number, size: 0 | 1 | 2 | 4): this {
     for (let shift = 8 * (size - 1); shift >= 0; shift -= 8) {
       this.#bytes[this.#length++] = value >>> shift;
     }
     return this;
   }
 
-  #bigint(value: bigint): this {
-    this.#reserve(8);
-    this.#view.setBigInt64(this.#length, BigInt.asIntN(64, value));
-    this.#length += 8;
-    return this;
-  }
-
   #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#bytes.length) return;
-    const larger = new Uint8Array(2 * (this.#length + bytes));
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(needed <= this.#reserved ? this.#reserved : 2 * needed);
     larger.set(this.#bytes);
     this.#bytes = larger;
-    this.#view = new DataView(larger.buffer);
   }
 }

@@ -1,7 +1,7 @@
 /** SyncClient over real sockets: on our server, on the original's behaviour, on bare datagrams. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ConnectTimeoutError } from "../../lib/clients/reach.ts";
 import {
-  ConnectTimeoutError,
   SyncClient,
   type SyncClientConnectOptions,
   type SyncClientEvents,

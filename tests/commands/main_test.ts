@@ -1,6 +1,7 @@
 /** The command line as a user meets it. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { ConnectTimeoutError, SyncClient } from "../../lib/clients/sync.ts";
+import { ConnectTimeoutError } from "../../lib/clients/reach.ts";
+import { SyncClient } from "../../lib/clients/sync.ts";
 import { DENO_RUN, objectOf, output, Program, ServerProgram } from "../interop/programs.ts";
 import { until } from "../support/wait.ts";
 import config from "../../deno.json" with { type: "json" };
@@ -19,7 +20,7 @@ Deno.test("netsync --help, -h and help tell the commands; each command its optio
     assertEquals([code, err], [0, []]);
     assertEquals(out, general[0]!.out);
     const commands = ["sync [PORT]", "watch HOST[:PORT]", "bots HOST[:PORT]", "rendezvous [PORT]"];
-    for (const command of [...commands, "chat"]) {
+    for (const command of [...commands, "chat", "arena [PORT]", "echo [PORT]"]) {
       assert(out.some((line) => line.startsWith(`  ${command}`)), command);
     }
   }
@@ -27,6 +28,13 @@ Deno.test("netsync --help, -h and help tell the commands; each command its optio
     sync: ["host", "rate", "timeout", "max-clients", "max-per-ip", "log-level", "json"],
     watch: ["json"],
     bots: ["count", "rate", "size", "seconds", "json"],
+    "bots sync": ["count", "rate", "size", "seconds", "json"],
+    "bots arena": ["count", "speed", "fire", "seconds", "json"],
+    "watch arena": ["json"],
+    arena: ["host", "tick-rate", "timeout", "max-players", "max-per-ip", "statistics", "log-level"]
+      .concat(["json"]),
+    echo: ["host", "timeout", "max-clients", "max-per-ip", "max-messages", "statistics"]
+      .concat(["log-level", "json"]),
     rendezvous: ["host", "max-hosts", "max-per-ip", "max-requests", "max-joins", "max-expiry"]
       .concat(["log-level", "json"]),
     chat: ["rendezvous", "name", "host", "join", "dialect", "password", "port", "local-address"],
@@ -35,7 +43,7 @@ Deno.test("netsync --help, -h and help tell the commands; each command its optio
     Object.entries(options).map(async ([command, names]) => {
       const { code, out, err } = await netsync(`${command} --help`);
       assertEquals([code, err], [0, []]);
-      assertMatch(out[0]!, new RegExp(`^usage: netsync ${command} `));
+      assertMatch(out[0]!, new RegExp(`^usage: netsync ${command.replace(" sync", "")} `));
       for (const name of [...names, "help"]) {
         assert(out.some((line) => new RegExp(`^  --${name}\\b`).test(line)), `${command} ${name}`);
       }
@@ -66,6 +74,12 @@ Deno.test("netsync ends with status 2 and one line that says what would be right
     "chat --rendezvous ::1 --name ada --host --password x": /--password needs --dialect 2/,
     "chat --rendezvous ::1 --name ada --host --local-address me":
       /--local-address is an IP address/,
+    "watch arena": /which server\? For example: netsync watch arena localhost:9999/,
+    "bots arena": /which server\? For example: netsync bots arena localhost:9999/,
+    "bots arena ::1 --speed 0": /--speed must be a number from 0.02 to 3600, not "0"/,
+    "arena 9999 --tickRate 30": /unknown option --tickRate: did you mean --tick-rate\?/,
+    "arena --tick-rate 0": /--tick-rate must be a number from 1 to 1000, not "0"/,
+    "echo x": /PORT must be a whole number from 0 to 65535, not "x"/,
     "bots ::1 --size 3": /--size must be a whole number from 12 to 65000, not "3"/,
   };
   await Promise.all(

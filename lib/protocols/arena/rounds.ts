@@ -15,14 +15,18 @@ import type { Body, Bullet, World } from "./world.ts";
 
 /** Rounds come less often than steps, since sending takes so long. At most every 10 s. */
 export interface Lagging {
+  /** Tells it from other events. */
   kind: "lagging";
   /** How many a second each player gets. */
   hz: number;
+  /** How many a second there should be. */
   tickRateHz: number;
 }
 
 /** The full list goes out this often, for whoever missed a part of it. */
 const FULL_LIST_MS = 2_000;
+/** Between two steps there is something to tell only when somebody comes. */
+const ROUNDS_PER_STEP_MAX = 2;
 const LAGGING_EVERY_MS = 10_000;
 const LAGGING_FACTOR = 1.25;
 /** One round may be late for any reason; so many in a row are no accident. */
@@ -59,6 +63,7 @@ export class Rounds {
   #round: Round | undefined;
   #roundsSinceBullets = 0;
   #hadBullets = false;
+  #hasNewBullets = false;
   #fullListAt = Infinity;
   #rounds = 0;
   #lateRounds = 0;
@@ -74,7 +79,8 @@ export class Rounds {
     this.#world = world;
     this.#bodyOf = bodyOf;
     this.#tickRateHz = tickRateHz;
-    this.#pacer = new Pacer({ rateHz: tickRateHz, eagerPacketsPerSecond: 0 });
+    // Steps are the beat: a round follows each at once, and is through before the next one.
+    this.#pacer = new Pacer({ rateHz: ROUNDS_PER_STEP_MAX * tickRateHz, eagerPacketsPerSecond: 0 });
   }
 
   /** Rounds that were begun. */
@@ -82,8 +88,14 @@ export class Rounds {
     return this.#rounds;
   }
 
-  /** Somebody moved or came. */
-  onChange(body: Body): void {
+  /** The world made a step. */
+  onStep(): void {
+    for (const body of this.#world.moving) this.#changed.add(body);
+    this.#hasNewBullets ||= this.#world.bullets.length > 0 || this.#hadBullets;
+  }
+
+  /** Somebody came. */
+  onAdded(body: Body): void {
     this.#changed.add(body);
   }
 
@@ -107,7 +119,7 @@ export class Rounds {
     if (this.#pacer.sending || this.#hub.clients.size === 0) return Infinity;
     if (this.#round) return this.#pacer.nextSliceAt();
     const nextRoundAt = this.#pacer.nextRoundAt(this.#hub.clients.size, SENT_BYTES_MAX);
-    const isNews = this.#changed.size > 0 || this.#world.bullets.length > 0 || this.#hadBullets;
+    const isNews = this.#changed.size > 0 || this.#hasNewBullets;
     return isNews ? nextRoundAt : Math.max(this.#fullListAt, nextRoundAt);
   }
 
@@ -129,6 +141,7 @@ export class Rounds {
     if (isFull) this.#fullListAt = now + FULL_LIST_MS;
     const bodies = this.#everybody().filter((body) => isFull || this.#changed.has(body));
     this.#changed.clear();
+    this.#hasNewBullets = false;
     const updates = this.#listsOf(bodies).map((list) => (): Uint8Array =>
       this.#updates(list.filter((body) => this.#world.bodies.has(body)))
     );
@@ -226,8 +239,9 @@ export class Rounds {
   }
 
   #reportLag(now: number, out: Outbox<Lagging>): void {
-    const { roundMs, intervalMs } = this.#pacer;
-    this.#lateRounds = roundMs >= LAGGING_FACTOR * intervalMs ? this.#lateRounds + 1 : 0;
+    const { roundMs } = this.#pacer;
+    const isLate = roundMs >= (LAGGING_FACTOR * 1_000) / this.#tickRateHz;
+    this.#lateRounds = isLate ? this.#lateRounds + 1 : 0;
     if (this.#lateRounds < LAGGING_ROUNDS || now - this.#laggedAt < LAGGING_EVERY_MS) return;
     this.#laggedAt = now;
     out.emit({ kind: "lagging", hz: 1_000 / roundMs, tickRateHz: this.#tickRateHz });

@@ -51,9 +51,11 @@ export interface ArenaServerOptions {
 
 /** What a server did since it was made, and who is there. */
 export interface ArenaCensus {
+  /** Players in the game. */
   players: number;
   /** Addresses that were welcomed and did not answer yet. */
   unproved: number;
+  /** Bullets in the air. */
   bullets: number;
   /** Steps of the world. */
   steps: number;
@@ -188,7 +190,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
 
   onPresent(client: Client, now: number, out: Outbox<ArenaEvent>): void {
     out.emit({ kind: "joined", peer: client.peer, number: client.number });
-    this.#rounds.onChange(this.#players.get(client)!.body);
+    this.#rounds.onAdded(this.#players.get(client)!.body);
     this.#introduce(client, now, out);
   }
 
@@ -295,8 +297,8 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
       this.#dueSteps++;
       this.#steps++;
       this.lateness.record(now - this.#stepAt(this.#dueSteps));
-      for (const body of this.#world.moving) this.#rounds.onChange(body);
       this.#world.step();
+      this.#rounds.onStep();
     }
   }
 

@@ -57,19 +57,23 @@ export type ClientMessage = HubMessage | Action;
 export interface PlayerState {
   /** From 1; never given twice. */
   readonly number: number;
-  /** From 0 to 255, as the other two. */
+  /** From 0 to 255. */
   readonly red: number;
+  /** From 0 to 255. */
   readonly green: number;
+  /** From 0 to 255. */
   readonly blue: number;
-  /** In thousandths, as `y`. */
+  /** To the right, in thousandths. */
   readonly x: number;
+  /** Upwards, in thousandths. */
   readonly y: number;
 }
 
 /** A bullet as all see it. */
 export interface BulletState {
-  /** In thousandths, as `y`. */
+  /** To the right, in thousandths. */
   readonly x: number;
+  /** Upwards, in thousandths. */
   readonly y: number;
   /** Where it flies, in thousandths of a radian: 0 to the right, growing upwards. */
   readonly rotation: number;

@@ -71,7 +71,7 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     this.#hub = new Hub(this, { silenceMs, clientsMax, clientsPerNetworkMax, hasAcks: false });
     this.#messages = new Budget({
       perSecond: messagesPerSecond,
-      burst: 2 * messagesPerSecond,
+      burst: Math.max(1, 2 * messagesPerSecond),
       keysMax: 4_096,
     });
     this.#replies = new Budget({

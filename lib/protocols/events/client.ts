@@ -2,6 +2,7 @@
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Recent } from "../../parts/recent.ts";
 import { Attachment } from "./attachment.ts";
+import { SEQUENCE_MAX } from "./delivery.ts";
 import type { EventFormat, FormatRefusal, Payload } from "./format.ts";
 
 /** What an event client tells its host. */
@@ -45,8 +46,11 @@ export function createEventClient(options: EventClientEngineOptions): EventClien
   return new EventClientState(options);
 }
 
-/** So many reliable messages are remembered: far more than a server has on their way. */
-const SEEN_MAX = 512;
+/**
+ * So many reliable messages are remembered: half as many as there are numbers. A server may send
+ * thousands before it repeats one, but as many again before another one bears its number.
+ */
+const SEEN_MAX = Math.floor(SEQUENCE_MAX / 2);
 
 class EventClientState implements EventClientEngine {
   readonly #format: EventFormat;

@@ -1,7 +1,7 @@
 /** The last sequence number; 0 follows. So the arena's clients know it. */
 export const SEQUENCE_MAX = 10_000;
 
-/** The sequence numbers of a server: one row for all of its clients, without an end. */
+/** The sequence numbers of a server, for one of its clients or for all of them: a row without an end. */
 export class Sequence {
   #next: number;
 
@@ -10,7 +10,7 @@ export class Sequence {
     this.#next = first;
   }
 
-  /** The number of the next message to anybody. */
+  /** The number of the next message. */
   take(): number {
     const sequence = this.#next;
     this.#next = sequence === SEQUENCE_MAX ? 0 : sequence + 1;

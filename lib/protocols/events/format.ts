@@ -13,6 +13,7 @@ export type Payload =
 
 /** An event from the other side. */
 export interface NamedEvent {
+  /** Tells it from other messages. */
   readonly kind: "event";
   /** Its name. */
   readonly name: string;
@@ -71,6 +72,14 @@ export function checkedDatagram(bytes: Uint8Array): Uint8Array {
   throw new RangeError(
     `the event would be ${bytes.length} bytes long: no more than ${DATAGRAM_BYTES_MAX} are read`,
   );
+}
+
+/** The payload as it is now, for later: what a program handed over may change. */
+export function copyOf(payload: Payload): Payload {
+  if (payload === null || typeof payload !== "object") return payload;
+  if (payload instanceof Uint8Array) return payload.slice();
+  if (Array.isArray(payload)) return payload.map(copyOf);
+  return Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, copyOf(value)]));
 }
 
 /** Whether a value may be a sequence number or the number of a client. */

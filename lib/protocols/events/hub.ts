@@ -52,8 +52,11 @@ export interface HubOptions {
   clientsPerNetworkMax: number;
   /** Whether clients ack what asks for it. Default true. Otherwise nobody can prove anything. */
   hasAcks?: boolean;
-  /** The sequence number to begin with. Default 0. */
-  firstSequence?: number;
+  /**
+   * Gives where the sequence numbers of the next client begin: each has a row of its own, and so can tell
+   * a copy from what bears the same number much later. Default: all share one row, as in the arena.
+   */
+  firstSequence?: () => number;
 }
 
 /** The server a hub works for. */
@@ -103,8 +106,9 @@ class Session implements Client {
 /** Who is connected to an event server, and what is on its way to them. */
 export class Hub<Message extends { kind: string }, Event> {
   readonly #owner: HubOwner<Message, Event>;
-  readonly #options: Required<HubOptions>;
-  readonly #sequence: Sequence;
+  readonly #options: HubOptions & { hasAcks: boolean };
+  /** The row that clients share who have none of their own. */
+  readonly #sequence = new Sequence();
   readonly #sessions = new Map<Peer, Session>();
   readonly #unproved = new Set<Session>();
   readonly #present = new Set<Session>();
@@ -117,8 +121,7 @@ export class Hub<Message extends { kind: string }, Event> {
 
   constructor(owner: HubOwner<Message, Event>, options: HubOptions) {
     this.#owner = owner;
-    this.#options = { hasAcks: true, firstSequence: 0, ...options };
-    this.#sequence = new Sequence(this.#options.firstSequence);
+    this.#options = { hasAcks: true, ...options };
   }
 
   /** Those who are present, in the order of their coming. */
@@ -159,6 +162,7 @@ export class Hub<Message extends { kind: string }, Event> {
     if (!known && message.kind === "ack") return "stranger";
     const session = known ?? this.#admit(from, now, out);
     if (typeof session === "string") return session;
+    if (!this.#isOpen(session)) return undefined; // Its owner sent it away at once.
     this.#heard(session, now);
     switch (message.kind) {
       case "ack":
@@ -181,7 +185,8 @@ export class Hub<Message extends { kind: string }, Event> {
   present(client: Client, now: number, out: Outbox<Event>): void {
     const session = client as Session;
     if (session.isPresent || !this.#isOpen(session)) return;
-    if (!this.#makeRoom(now, out)) return;
+    // Who makes room may take others along.
+    if (!this.#makeRoom(now, out) || !this.#isOpen(session)) return;
     session.isPresent = true;
     session.presentAt = now;
     this.#unproved.delete(session);
@@ -197,7 +202,7 @@ export class Hub<Message extends { kind: string }, Event> {
       this.#trialBudget.take(peer.network, now, bytes);
   }
 
-  /** The number of the next message to anybody. */
+  /** The number of the next message to anybody, in the row that all share. */
   nextSequence(): number {
     return this.#sequence.take();
   }
@@ -252,7 +257,9 @@ export class Hub<Message extends { kind: string }, Event> {
     // Who is slow to answer makes room: a flood of forged addresses keeps nobody out who answers at once.
     const [eldest] = this.#unproved;
     if (eldest && this.#unproved.size >= clientsMax) this.close(eldest, "displaced", now, out);
-    const session = new Session(peer, this.#nextNumber++, this.#sequence);
+    const { firstSequence } = this.#options;
+    const sequence = firstSequence ? new Sequence(firstSequence()) : this.#sequence;
+    const session = new Session(peer, this.#nextNumber++, sequence);
     this.#sessions.set(peer, session);
     this.#networks.set(peer.network, (this.#networks.get(peer.network) ?? 0) + 1);
     this.#unproved.add(session);
@@ -295,11 +302,12 @@ export class Hub<Message extends { kind: string }, Event> {
   #deliver(session: Session, now: number, out: Outbox<Event>): void {
     const { delivery, peer } = session;
     const resends = delivery.takeResends(now);
+    if (!this.#isOpen(session)) return; // Whoever is told that something is given up may close.
     this.#resends += resends.length;
     for (const bytes of resends) out.send(peer, bytes);
     for (const bytes of delivery.takeFirstSends(now, session.onTheWayMax)) out.send(peer, bytes);
     const nextAt = delivery.nextAt(session.onTheWayMax);
-    if (nextAt === Infinity || !this.#isOpen(session)) this.#deliveries.delete(session);
+    if (nextAt === Infinity) this.#deliveries.delete(session);
     else this.#deliveries.set(session, Math.max(nextAt, now + 1));
   }
 

@@ -46,9 +46,7 @@ function decode(datagram: Uint8Array): Incoming {
       return isCount(p) ? { kind: "welcome", number: p, ...numbered } : NO_SHAPE;
   }
   if (p === undefined || !isFiniteThroughout(p)) return NO_SHAPE;
-  if (name.length > NAME_LENGTH_MAX || RESERVED_NAMES.has(name)) {
-    return { kind: "refused", reason: "event" };
-  }
+  if (!isEventName(name)) return { kind: "refused", reason: "event" };
   return { kind: "event", name, payload: p as Payload, ...numbered };
 }
 
@@ -59,10 +57,17 @@ function isFiniteThroughout(value: unknown): boolean {
     Object.values(value).every(isFiniteThroughout);
 }
 
+function isEventName(name: string): boolean {
+  return name.length <= NAME_LENGTH_MAX && !RESERVED_NAMES.has(name);
+}
+
 const NO_SHAPE = { kind: "refused", reason: "shape" } as const;
 
 function encode(message: Outgoing): Uint8Array {
   const [name, payload] = nameAndPayload(message);
+  if (message.kind === "event" && !isEventName(name)) {
+    throw new TypeError(`${quoted(name)} is no name of an event`);
+  }
   const sequence = "sequence" in message ? message.sequence : undefined;
   const numbered = sequence === undefined ? "" : `, "s": ${sequence}`;
   const text = `{"t": ${jsonText(name)}, "p": ${jsonText(payload)}${numbered}}\n`;
@@ -85,7 +90,7 @@ function nameAndPayload(message: Outgoing): [name: string, payload: Payload] {
 /**
  * JSON text as Python writes it: a space after `:` and `,`, and nothing but ASCII.
  *
- * @throws {TypeError} Something in it has no form in JSON: bytes, or a number that is not finite.
+ * @throws {TypeError} Something in it has no form in JSON: bytes, undefined, or a number that is not finite.
  * @throws {RangeError} It is nested deeper than {@link PAYLOAD_DEPTH_MAX}.
  */
 export function jsonText(value: Payload, depth = 0): string {
@@ -94,11 +99,13 @@ export function jsonText(value: Payload, depth = 0): string {
     if (Number.isFinite(value)) return String(value);
     throw new TypeError(`${value} has no form in JSON`);
   }
-  if (value === null || typeof value !== "object") return String(value);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value !== "object") throw new TypeError(`${typeof value} has no form in JSON`);
   if (value instanceof Uint8Array) throw new TypeError("bytes have no form in JSON");
   if (depth === PAYLOAD_DEPTH_MAX) throw new RangeError(`nested deeper than ${depth}`);
   if (Array.isArray(value)) {
-    return `[${value.map((entry) => jsonText(entry, depth + 1)).join(", ")}]`;
+    // Gaps count: `map` would leave them out.
+    return `[${Array.from(value, (entry) => jsonText(entry, depth + 1)).join(", ")}]`;
   }
   const entries = Object.entries(value).map(([key, entry]) =>
     `${quoted(key)}: ${jsonText(entry, depth + 1)}`

@@ -1,7 +1,13 @@
 /** The engine of an event server: named events in, named events out, in any format. */
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { SEQUENCE_MAX } from "./delivery.ts";
-import type { EventFormat, FormatRefusal, NamedEvent, Payload } from "./format.ts";
+import {
+  copyOf,
+  type EventFormat,
+  type FormatRefusal,
+  type NamedEvent,
+  type Payload,
+} from "./format.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "./hub.ts";
 
 /** Why a datagram had no effect: see {@link FormatRefusal} and {@link HubRefusal}. */
@@ -29,8 +35,8 @@ export interface EventServerEngineOptions {
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
   /**
-   * From 0 inclusive to 1 exclusive. Sequence numbers begin anywhere, so that clients can tell a server
-   * that started anew.
+   * From 0 inclusive to 1 exclusive. The sequence numbers of each client begin anywhere, so that clients
+   * can tell a server that started anew, and nobody knows the numbers of others.
    */
   random: () => number;
 }
@@ -72,6 +78,17 @@ export interface EventServerEngine extends Engine<EventServerEvent> {
   disconnect(client: Client, now: number, out: Outbox<EventServerEvent>): void;
 }
 
+/**
+ * A client that joins once more is welcomed again so long after it came, or was welcomed: what comes
+ * sooner is its first word, repeated or late.
+ */
+const WELCOME_AGAIN_MS = 2_000;
+
+interface Welcome {
+  at: number;
+  isOnItsWay: boolean;
+}
+
 /** A server for events in a format. */
 export function createEventServer(options: EventServerEngineOptions): EventServerEngine {
   return new Server(options);
@@ -80,11 +97,13 @@ export function createEventServer(options: EventServerEngineOptions): EventServe
 class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent> {
   readonly #format: EventFormat;
   readonly #hub: Hub<NamedEvent, EventServerEvent>;
+  /** The last one to each client. */
+  readonly #welcomes = new Map<Client, Welcome>();
 
   constructor(options: EventServerEngineOptions) {
     const { format, silenceMs = 35_000, clientsMax = 512, clientsPerNetworkMax = 64 } = options;
     this.#format = format;
-    const firstSequence = Math.floor(options.random() * (SEQUENCE_MAX + 1));
+    const firstSequence = (): number => Math.floor(options.random() * (SEQUENCE_MAX + 1));
     this.#hub = new Hub(this, { silenceMs, clientsMax, clientsPerNetworkMax, firstSequence });
   }
 
@@ -126,8 +145,9 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
     if (!reliable) return this.#sendOnce(client, bytes, now, out);
     // The longest sequence number, so that a first or later copy never is too long.
     this.#format.encode({ kind: "event", name, payload, sequence: SEQUENCE_MAX });
+    const copy = copyOf(payload); // It may have to wait.
     const write = (sequence: number): Uint8Array =>
-      this.#format.encode({ kind: "event", name, payload, sequence });
+      this.#format.encode({ kind: "event", name, payload: copy, sequence });
     this.#hub.sendReliable(client, { write, settled }, now, out);
   }
 
@@ -151,17 +171,18 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
   }
 
   onAdmitted(client: Client, now: number, out: Outbox<EventServerEvent>): void {
-    const write = (sequence: number): Uint8Array =>
-      this.#format.encode({ kind: "welcome", number: client.number, sequence });
-    this.#hub.sendReliable(client, { write }, now, out);
+    this.#welcome(client, now, out);
   }
 
   /** Started anew on the address of an old one: it has to learn its number. */
   onJoinedAgain(client: Client, now: number, out: Outbox<EventServerEvent>): void {
-    if (client.isPresent) this.onAdmitted(client, now, out);
+    const { at, isOnItsWay } = this.#welcomes.get(client)!;
+    if (!client.isPresent || isOnItsWay || now - at < WELCOME_AGAIN_MS) return;
+    this.#welcome(client, now, out);
   }
 
-  onPresent(client: Client, _now: number, out: Outbox<EventServerEvent>): void {
+  onPresent(client: Client, now: number, out: Outbox<EventServerEvent>): void {
+    this.#welcomes.get(client)!.at = now;
     out.emit({ kind: "connected", client });
   }
 
@@ -177,11 +198,22 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
     out: Outbox<EventServerEvent>,
   ): void {
     this.#hub.present(client, now, out);
-    if (client.isPresent) out.emit({ kind: "event", client, name, payload });
+    // Whoever was just told of it may have sent it away.
+    if (this.clients.has(client)) out.emit({ kind: "event", client, name, payload });
   }
 
   onGone(client: Client, reason: Departure, _now: number, out: Outbox<EventServerEvent>): void {
+    this.#welcomes.delete(client);
     if (client.isPresent) out.emit({ kind: "disconnected", client, reason });
+  }
+
+  #welcome(client: Client, now: number, out: Outbox<EventServerEvent>): void {
+    const welcome: Welcome = { at: now, isOnItsWay: true };
+    this.#welcomes.set(client, welcome);
+    const write = (sequence: number): Uint8Array =>
+      this.#format.encode({ kind: "welcome", number: client.number, sequence });
+    const settled = (): void => void (welcome.isOnItsWay = false);
+    this.#hub.sendReliable(client, { write, settled }, now, out);
   }
 
   #sendOnce(client: Client, bytes: Uint8Array, now: number, out: Outbox<EventServerEvent>): void {

@@ -1,0 +1,144 @@
+import type { HostPort } from "../hosts/address.ts";
+import { resolveHost } from "../hosts/resolve.ts";
+import { UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import {
+  createEventClient,
+  type EventClientEngine,
+  type EventClientEvent,
+} from "../protocols/events/client.ts";
+import type { EventFormat, Payload } from "../protocols/events/format.ts";
+import { Listeners } from "./listeners.ts";
+import { actOrThrow, answerWithin, openTowards, targetOf } from "./reach.ts";
+
+/** Options of {@link EventClient.connect}. */
+export interface EventClientOptions {
+  /** How events look on the wire: the server's format. */
+  format: EventFormat;
+  /** How long to wait for the server's welcome. Default 10,000. */
+  timeoutMs?: number;
+  /** A server that is not sent anything else gets a heartbeat this often. Default 10,000. */
+  heartbeatMs?: number;
+  /** A server not heard for so long is gone; it is asked again to let us in. Default 30,000. */
+  silenceMs?: number;
+}
+
+/**
+ * What the listeners of an {@link EventClient} get, by the name of the event: `connected` when the server
+ * let us in again, after it was gone or had forgotten us, perhaps with another number.
+ */
+export type ClientHeard<Event extends string> = Event extends "connected" ? { number: number }
+  : Event extends "disconnected" ? Record<never, never>
+  : { payload: Payload };
+
+/** The port of udp-socket-server's examples. */
+const EVENTS_PORT = 9_999;
+
+/**
+ * A client of an {@link EventServer}.
+ *
+ * ```ts
+ * import { EventClient, jsonFormat } from "@netsync/netsync";
+ *
+ * const client = await EventClient.connect("localhost:9999", { format: jsonFormat() });
+ * client.on("said", ({ payload }) => console.log(payload));
+ * client.send("say", "hello");
+ * ```
+ */
+export class EventClient implements AsyncDisposable {
+  readonly #engine: EventClientEngine;
+  readonly #host: UdpHost<EventClientEvent>;
+  readonly #listeners = new Listeners<Record<string, object>>();
+  readonly #firstWelcome = Promise.withResolvers<void>();
+  #isIn = false;
+
+  /**
+   * Connects to a server and waits for its welcome.
+   *
+   * @param address `HOST`, `HOST:PORT`, `[IPv6]:PORT` or both parts apart; the port is 9999 if left out.
+   * @throws {TypeError} `address` is none.
+   * @throws {Error} The host name is unknown.
+   * @throws {ConnectTimeoutError} Nobody answered within `timeoutMs`.
+   */
+  static async connect(
+    address: string | HostPort,
+    options: EventClientOptions,
+  ): Promise<EventClient> {
+    const target = targetOf(address, EVENTS_PORT);
+    const ips = await resolveHost(target.hostname);
+    const client = new EventClient(await openTowards(ips), options);
+    try {
+      client.#connect(ips, target.port);
+      await answerWithin(client.#firstWelcome.promise, target, options.timeoutMs ?? 10_000);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    client.#isIn = true;
+    return client;
+  }
+
+  private constructor(socket: UdpSocket, options: EventClientOptions) {
+    this.#engine = createEventClient(options);
+    this.#host = new UdpHost(this.#engine, socket, {
+      onEvent: (event) => this.#onEvent(event),
+      onFault: reportError,
+    });
+  }
+
+  /** The number the server gave; undefined while it is lost. */
+  get number(): number | undefined {
+    return this.#engine.number;
+  }
+
+  /**
+   * Calls `listener` whenever the server sends an event of that name, is lost (`disconnected`) or back
+   * (`connected`). What it throws goes to `reportError`.
+   *
+   * @returns A function that ends it.
+   */
+  on<E extends string>(event: E, listener: (what: ClientHeard<E>) => void): () => void {
+    return this.#listeners.on(event, listener as (what: object) => void);
+  }
+
+  /**
+   * Says an event to the server. It may be lost; while the server is lost it is.
+   *
+   * @throws {TypeError} The format has no form for it.
+   * @throws {RangeError} It is longer than 8,192 bytes, or nested deeper than 32.
+   */
+  send(event: string, payload: Payload = null): void {
+    actOrThrow(this.#host, (now, out) => this.#engine.send(event, payload, now, out));
+  }
+
+  /** Leaves. The protocol has no word for it: the server notices by the silence. */
+  close(): Promise<void> {
+    return this.#host.close();
+  }
+
+  /** The same as `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #connect(ips: readonly string[], port: number): void {
+    const servers = ips.map((ip) => this.#host.peerAt(ip, port));
+    this.#host.act((now, out) => this.#engine.connect(servers, now, out));
+  }
+
+  #onEvent(event: EventClientEvent): void {
+    switch (event.kind) {
+      case "connected":
+        this.#firstWelcome.resolve();
+        if (this.#isIn) this.#listeners.tell("connected", { number: event.number });
+        return;
+      case "disconnected":
+        return this.#listeners.tell("disconnected", {});
+      case "event":
+        return this.#listeners.tell(event.name, { payload: event.payload });
+      case "refused":
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** What every client does to get to its server. */
+import { type HostPort, parseHostPort } from "../hosts/address.ts";
+import { openUdp, type UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import type { Outbox } from "../protocols/engine.ts";
+
+/** No server answered in time. */
+export class ConnectTimeoutError extends Error {
+  /** The name of the class. */
+  override readonly name = "ConnectTimeoutError";
+}
+
+/**
+ * The server that a program named.
+ *
+ * @throws {TypeError} It is no address.
+ */
+export function targetOf(address: string | HostPort, defaultPort: number): HostPort {
+  const target = typeof address === "string" ? parseHostPort(address, defaultPort) : address;
+  if (target) return target;
+  throw new TypeError(`"${address}" is not an address like localhost:${defaultPort}`);
+}
+
+/** Opens a port for all of these addresses: in the family they have, or in both. */
+export function openTowards(ips: readonly string[], port = 0): Promise<UdpSocket> {
+  const families = new Set(ips.map((ip) => ip.includes(":") ? "::" : "0.0.0.0"));
+  const [only] = families.size === 1 ? families : [];
+  return openUdp({ port, hostname: only });
+}
+
+/**
+ * Waits for a server's first answer.
+ *
+ * @throws {ConnectTimeoutError} It did not come.
+ */
+export async function answerWithin<T>(
+  answer: Promise<T>,
+  { hostname, port }: HostPort,
+  timeoutMs: number,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new ConnectTimeoutError(
+          `no answer from ${hostname} on UDP port ${port} within ${timeoutMs / 1_000} s: ` +
+            "is the server running, and does a firewall let UDP through?",
+        ),
+      );
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Calls an engine through its host; what it throws is for the caller. */
+export function actOrThrow<Event>(
+  host: UdpHost<Event>,
+  call: (now: number, out: Outbox<Event>) => void,
+): void {
+  let thrown: { error: unknown } | undefined;
+  host.act((now, out) => {
+    try {
+      call(now, out);
+    } catch (error) {
+      thrown = { error };
+    }
+  });
+  if (thrown) throw thrown.error;
+}
