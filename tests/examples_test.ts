@@ -1,12 +1,12 @@
 /** Every example a newcomer reads is run, and the README shows it as it is. */
-import { assert, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { output, Program } from "./interop/programs.ts";
 import { until } from "./support/wait.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => Deno.readTextFileSync(new URL(path, root));
 
-for (const example of ["join.py", "join.ts", "embed.ts", "meet.ts"]) {
+for (const example of ["join.py", "join.ts", "embed.ts", "meet.ts", "coins.ts"]) {
   Deno.test(`README.md shows examples/${example} as it is`, () => {
     assertStringIncludes(read("README.md"), read(`examples/${example}`).trimEnd());
   });
@@ -97,5 +97,32 @@ Deno.test("examples/embed.ts is a server", async () => {
     clearInterval(asking);
     socket.close();
     assert(reply.length === 16);
+  });
+});
+
+Deno.test("examples/coins.ts is a game that examples/coins_player.ts plays", async () => {
+  await withProgram(["examples/coins.ts", "0"], async (line) => {
+    const [, port] = /:(\d+)$/.exec(line)!;
+    const run = [Deno.execPath(), "run", "--allow-net", "examples/coins_player.ts"];
+    await using ada = new Program(run, [`127.0.0.1:${port}`]);
+    await using bob = new Program(run, [`127.0.0.1:${port}`]);
+    /** The board as it was printed last: nothing before it counts. */
+    const board = (player: Program): string[] => player.lines.slice(-9, -1);
+    await until(
+      "both to be on the board",
+      () => [ada, bob].every((player) => board(player).join("").includes("@")),
+    );
+    // Every field is passed, wherever the coin lies, and wherever it lies next.
+    const acrossAndBack = "a".repeat(24) + "w".repeat(8) +
+      `${"d".repeat(24)}s${"a".repeat(24)}s`.repeat(4);
+    const news = (player: Program): string => player.lines.at(-1) ?? "";
+    await until("ada to have a coin", async () => {
+      await ada.say(acrossAndBack);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return news(ada).startsWith("you have ");
+    });
+    await until("bob to hear of it", () => /^player \d+ has \d+/.test(news(bob)));
+    await ada.say("q");
+    assertEquals(await ada.end(), 0);
   });
 });

@@ -51,6 +51,11 @@ declare module "@std/fmt/colors" {
   export function cyan(text: string): string;
 }
 
+declare module "@std/msgpack" {
+  export function decode(bytes: Uint8Array): unknown;
+  export function encode(value: unknown): Uint8Array<ArrayBuffer>;
+}
+
 declare module "@std/text/closest-string" {
   export function closestString(word: string, candidates: readonly string[]): string;
 }

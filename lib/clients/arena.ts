@@ -1,6 +1,5 @@
 import type { HostPort } from "../hosts/address.ts";
-import { resolveHost } from "../hosts/resolve.ts";
-import { UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import type { UdpHost } from "../hosts/udp.ts";
 import {
   type ArenaClientEngine,
   type ArenaClientEvent,
@@ -8,7 +7,7 @@ import {
 } from "../protocols/arena/client.ts";
 import type { BulletState, PlayerState } from "../protocols/arena/wire.ts";
 import { Listeners } from "./listeners.ts";
-import { answerWithin, openTowards, targetOf } from "./reach.ts";
+import { reach, targetOf } from "./reach.ts";
 
 /** The port of udp-socket-server. */
 export const ARENA_PORT = 9_999;
@@ -44,10 +43,10 @@ export interface ArenaClientEvents {
  */
 export class ArenaClient implements AsyncDisposable {
   readonly #engine: ArenaClientEngine = createArenaClient();
-  readonly #host: UdpHost<ArenaClientEvent>;
+  /** Set once the server has let it in. */
+  #host!: UdpHost<ArenaClientEvent>;
   readonly #listeners = new Listeners<ArenaClientEvents>();
   readonly #isLetIn = Promise.withResolvers<void>();
-  #isIn = false;
 
   /**
    * Joins a server.
@@ -61,26 +60,16 @@ export class ArenaClient implements AsyncDisposable {
     address: string | HostPort,
     { timeoutMs = 10_000 }: ArenaClientOptions = {},
   ): Promise<ArenaClient> {
-    const target = targetOf(address, ARENA_PORT);
-    const ips = await resolveHost(target.hostname);
-    const client = new ArenaClient(await openTowards(ips));
-    try {
-      client.#connect(ips, target.port);
-      await answerWithin(client.#isLetIn.promise, target, timeoutMs);
-    } catch (error) {
-      await client.close();
-      throw error;
-    }
-    client.#isIn = true;
+    const client = new ArenaClient();
+    client.#host = await reach(client.#engine, targetOf(address, ARENA_PORT), {
+      onEvent: (event) => client.#onEvent(event),
+      answered: client.#isLetIn.promise,
+      timeoutMs,
+    });
     return client;
   }
 
-  private constructor(socket: UdpSocket) {
-    this.#host = new UdpHost(this.#engine, socket, {
-      onEvent: (event) => this.#onEvent(event),
-      onFault: reportError,
-    });
-  }
+  private constructor() {}
 
   /** The number the server gave. */
   get number(): number {
@@ -139,16 +128,10 @@ export class ArenaClient implements AsyncDisposable {
     return this.close();
   }
 
-  #connect(ips: readonly string[], port: number): void {
-    const servers = ips.map((ip) => this.#host.peerAt(ip, port));
-    this.#host.act((now, out) => this.#engine.connect(servers, now, out));
-  }
-
   #onEvent(event: ArenaClientEvent): void {
     switch (event.kind) {
       case "welcomed":
-        if (this.#isIn) this.#listeners.tell("welcomed", event.player);
-        return;
+        return this.#listeners.tell("welcomed", event.player);
       case "players":
         return this.#listeners.tell("players", event.players);
       case "left":

@@ -71,7 +71,7 @@ const PROBES = 64;
 const CONNECTING_MAX = 64;
 /** A bot that asked to be let in for so long gets nothing. */
 const UNANSWERED_MS_MAX = 5_000;
-const HEARTBEAT_MS = 10_000;
+const HEARTBEAT_MS = 2_000;
 const BURST_MAX = 64;
 /** Later than this, turns are given up rather than made up for in a flood. */
 const HOPELESS_MS = 1_000;

@@ -1,6 +1,5 @@
 import type { HostPort } from "../hosts/address.ts";
-import { resolveHost } from "../hosts/resolve.ts";
-import { UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import type { UdpHost } from "../hosts/udp.ts";
 import {
   createEventClient,
   type EventClientEngine,
@@ -8,7 +7,7 @@ import {
 } from "../protocols/events/client.ts";
 import type { EventFormat, Payload } from "../protocols/events/format.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, answerWithin, openTowards, targetOf } from "./reach.ts";
+import { actOrThrow, reach, targetOf } from "./reach.ts";
 
 /** Options of {@link EventClient.connect}. */
 export interface EventClientOptions {
@@ -16,9 +15,9 @@ export interface EventClientOptions {
   format: EventFormat;
   /** How long to wait for the server's welcome. Default 10,000. */
   timeoutMs?: number;
-  /** A server that is not sent anything else gets a heartbeat this often. Default 10,000. */
+  /** A server that is not sent anything else gets a heartbeat this often. Default 2,000. */
   heartbeatMs?: number;
-  /** A server not heard for so long is gone; it is asked again to let us in. Default 30,000. */
+  /** A server not heard for so long is gone; it is asked again to let us in. Default 10,000. */
   silenceMs?: number;
 }
 
@@ -46,10 +45,10 @@ const EVENTS_PORT = 9_999;
  */
 export class EventClient implements AsyncDisposable {
   readonly #engine: EventClientEngine;
-  readonly #host: UdpHost<EventClientEvent>;
+  /** Set once the server has let it in. */
+  #host!: UdpHost<EventClientEvent>;
   readonly #listeners = new Listeners<Record<string, object>>();
   readonly #firstWelcome = Promise.withResolvers<void>();
-  #isIn = false;
 
   /**
    * Connects to a server and waits for its welcome.
@@ -63,26 +62,17 @@ export class EventClient implements AsyncDisposable {
     address: string | HostPort,
     options: EventClientOptions,
   ): Promise<EventClient> {
-    const target = targetOf(address, EVENTS_PORT);
-    const ips = await resolveHost(target.hostname);
-    const client = new EventClient(await openTowards(ips), options);
-    try {
-      client.#connect(ips, target.port);
-      await answerWithin(client.#firstWelcome.promise, target, options.timeoutMs ?? 10_000);
-    } catch (error) {
-      await client.close();
-      throw error;
-    }
-    client.#isIn = true;
+    const client = new EventClient(options);
+    client.#host = await reach(client.#engine, targetOf(address, EVENTS_PORT), {
+      onEvent: (event) => client.#onEvent(event),
+      answered: client.#firstWelcome.promise,
+      timeoutMs: options.timeoutMs ?? 10_000,
+    });
     return client;
   }
 
-  private constructor(socket: UdpSocket, options: EventClientOptions) {
+  private constructor(options: EventClientOptions) {
     this.#engine = createEventClient(options);
-    this.#host = new UdpHost(this.#engine, socket, {
-      onEvent: (event) => this.#onEvent(event),
-      onFault: reportError,
-    });
   }
 
   /** The number the server gave; undefined while it is lost. */
@@ -120,17 +110,11 @@ export class EventClient implements AsyncDisposable {
     return this.close();
   }
 
-  #connect(ips: readonly string[], port: number): void {
-    const servers = ips.map((ip) => this.#host.peerAt(ip, port));
-    this.#host.act((now, out) => this.#engine.connect(servers, now, out));
-  }
-
   #onEvent(event: EventClientEvent): void {
     switch (event.kind) {
       case "connected":
         this.#firstWelcome.resolve();
-        if (this.#isIn) this.#listeners.tell("connected", { number: event.number });
-        return;
+        return this.#listeners.tell("connected", { number: event.number });
       case "disconnected":
         return this.#listeners.tell("disconnected", {});
       case "event":

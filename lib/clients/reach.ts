@@ -1,7 +1,8 @@
 /** What every client does to get to its server. */
 import { type HostPort, parseHostPort } from "../hosts/address.ts";
-import { openUdp, type UdpHost, type UdpSocket } from "../hosts/udp.ts";
-import type { Outbox } from "../protocols/engine.ts";
+import { resolveHost } from "../hosts/resolve.ts";
+import { openUdp, UdpHost, type UdpSocket } from "../hosts/udp.ts";
+import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
 
 /** No server answered in time. */
 export class ConnectTimeoutError extends Error {
@@ -52,6 +53,37 @@ export async function answerWithin<T>(
     return await Promise.race([answer, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** An engine that asks a server to let it in, at all of its addresses. */
+interface Asking<Event> extends Engine<Event> {
+  connect(servers: readonly Peer[], now: number, out: Outbox<Event>): void;
+}
+
+/**
+ * Opens a port and lets an engine ask a server to let it in.
+ *
+ * @param options `answered`: settles when it did; `onEvent`: takes the engine's events, also before that.
+ * @throws {Error} The host name is unknown.
+ * @throws {ConnectTimeoutError} The server did not answer within `timeoutMs`.
+ */
+export async function reach<Event>(
+  engine: Asking<Event>,
+  target: HostPort,
+  options: { onEvent: (event: Event) => void; answered: Promise<void>; timeoutMs: number },
+): Promise<UdpHost<Event>> {
+  const { onEvent, answered, timeoutMs } = options;
+  const ips = await resolveHost(target.hostname);
+  const host = new UdpHost(engine, await openTowards(ips), { onEvent, onFault: reportError });
+  const servers = ips.map((ip) => host.peerAt(ip, target.port));
+  host.act((now, out) => engine.connect(servers, now, out));
+  try {
+    await answerWithin(answered, target, timeoutMs);
+    return host;
+  } catch (error) {
+    await host.close();
+    throw error;
   }
 }
 

@@ -154,7 +154,9 @@ function summary(report: ArenaBotsReport): string[] {
     summaryRow("unseen", report.inputsUnseen, 0, "inputs without a movement before the next one"),
     summaryRow("resends", report.resends, 0, "messages that came again"),
     lossPercent === undefined
-      ? `  ${"loss".padEnd(22)}${"-".padStart(10)} no list went to several players`
+      ? `  ${"loss".padEnd(22)}${
+        "-".padStart(10)
+      } unknown: too short, or each list went to one player`
       : summaryRow("loss", lossPercent, 2, "% of the lists"),
     summaryRow("download", report.bytes / perPlayer / 1_000, 1, "kB a second for each player"),
     summaryRow("largest datagram", report.bytesMax, 0, "bytes"),

@@ -79,7 +79,9 @@ function lineOf(row: readonly (Cell | undefined)[], inColor: boolean): string {
 }
 
 function colorOf({ red, green, blue }: PlayerState): string {
-  const factor = Math.max(1, BRIGHTNESS_MIN / Math.max(1, red, green, blue));
+  const brightest = Math.max(red, green, blue);
+  if (brightest <= 0) return `38;2;${BRIGHTNESS_MIN};${BRIGHTNESS_MIN};${BRIGHTNESS_MIN}`;
+  const factor = Math.max(1, BRIGHTNESS_MIN / brightest);
   const channel = (value: number): number => Math.min(255, Math.max(0, Math.round(value * factor)));
   return `38;2;${channel(red)};${channel(green)};${channel(blue)}`;
 }

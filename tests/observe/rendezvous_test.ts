@@ -1,9 +1,10 @@
-import { configureSync, type LogRecord } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
 import { assertEquals, assertMatch } from "@std/assert";
 import { loggerOf } from "../../lib/observe/log.ts";
 import { RendezvousObserver } from "../../lib/observe/rendezvous.ts";
 import type { RendezvousRefusal } from "../../lib/protocols/rendezvous/server.ts";
 import type { Peer } from "../../lib/protocols/engine.ts";
+import { LogBook } from "../support/log.ts";
 import { peerAt } from "../support/recorder.ts";
 
 const ada = peerAt("192.0.2.7:5000");
@@ -16,21 +17,11 @@ function setUp(): {
   clock: { now: number; hosts: number };
   lines: () => string[];
 } {
-  const records: LogRecord[] = [];
-  configureSync({
-    reset: true,
-    sinks: { records: (record) => records.push(record) },
-    loggers: [
-      { category: "netsync", lowestLevel: "debug", sinks: ["records"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
-    ],
-  });
+  const log = new LogBook();
   const clock = { now: 1_000, hosts: 2 };
   const logger = loggerOf("rendezvous");
   const observer = new RendezvousObserver(logger, () => clock.hosts, () => clock.now);
-  const lines = (): string[] =>
-    records.map(({ level, message }) => `${level}: ${message.map(String).join("")}`);
-  return { observer, records, clock, lines };
+  return { observer, records: log.records, clock, lines: () => log.lines };
 }
 
 Deno.test("RendezvousObserver logs what becomes of hosts and players", () => {

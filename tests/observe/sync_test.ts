@@ -1,9 +1,10 @@
-import { configureSync, type LogRecord } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
 import { assertEquals, assertMatch } from "@std/assert";
 import { loggerOf } from "../../lib/observe/log.ts";
 import { SyncObserver } from "../../lib/observe/sync.ts";
 import type { Peer } from "../../lib/protocols/engine.ts";
 import type { SyncRefusal } from "../../lib/protocols/sync/server.ts";
+import { LogBook } from "../support/log.ts";
 import { peerAt } from "../support/recorder.ts";
 
 const ada = peerAt("192.0.2.7:5000");
@@ -16,20 +17,10 @@ function setUp(): {
   clock: { now: number; players: number };
   lines: () => string[];
 } {
-  const records: LogRecord[] = [];
-  configureSync({
-    reset: true,
-    sinks: { records: (record) => records.push(record) },
-    loggers: [
-      { category: "netsync", lowestLevel: "debug", sinks: ["records"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
-    ],
-  });
+  const log = new LogBook();
   const clock = { now: 1_000, players: 0 };
   const observer = new SyncObserver(loggerOf("sync"), () => clock.players, () => clock.now);
-  const lines = (): string[] =>
-    records.map(({ level, message }) => `${level}: ${message.map(String).join("")}`);
-  return { observer, records, clock, lines };
+  return { observer, records: log.records, clock, lines: () => log.lines };
 }
 
 Deno.test("SyncObserver logs who comes and goes, with the number of players", () => {

@@ -34,7 +34,7 @@ export type ArenaClientEvent =
 
 /** Options of {@link createArenaClient}. */
 export interface ArenaClientEngineOptions {
-  /** A server that is not sent anything else hears this often that the player is there. Default 10,000. */
+  /** A server that is not sent anything else hears this often that the player is there. Default 2,000. */
   heartbeatMs?: number;
 }
 
@@ -85,7 +85,7 @@ class ArenaClientState implements ArenaClientEngine {
   /** Lists of bullets that go on. */
   #bulletsSoFar: readonly BulletState[] = [];
 
-  constructor({ heartbeatMs = 10_000 }: ArenaClientEngineOptions) {
+  constructor({ heartbeatMs = 2_000 }: ArenaClientEngineOptions) {
     const join = encodeClientMessage({ kind: "join" });
     const heartbeat = encodeClientMessage({ kind: "heartbeat" });
     // The original has nothing to say while nobody moves: its silence means nothing.

@@ -20,9 +20,9 @@ export type EventClientEvent =
 export interface EventClientEngineOptions {
   /** How events look on the wire. */
   format: EventFormat;
-  /** A server that is not sent anything else hears this often that the client is there. Default 10,000. */
+  /** A server that is not sent anything else hears this often that the client is there. Default 2,000. */
   heartbeatMs?: number;
-  /** A server not heard for so long is gone; its answers to heartbeats count. Default 30,000. */
+  /** A server not heard for so long is gone; its answers to heartbeats count. Default 10,000. */
   silenceMs?: number;
 }
 
@@ -58,7 +58,7 @@ class EventClientState implements EventClientEngine {
   readonly #seen = new Recent(SEEN_MAX);
   #welcome: { number: number; sequence?: number } | undefined;
 
-  constructor({ format, heartbeatMs = 10_000, silenceMs = 30_000 }: EventClientEngineOptions) {
+  constructor({ format, heartbeatMs = 2_000, silenceMs = 10_000 }: EventClientEngineOptions) {
     this.#format = format;
     const join = format.encode({ kind: "join" });
     const heartbeat = format.encode({ kind: "heartbeat" });

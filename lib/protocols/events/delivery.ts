@@ -35,6 +35,8 @@ export interface Reliable {
   readonly write: (sequence: number) => Uint8Array;
   /** Told once: it was acked, or given up. */
   readonly settled?: (arrived: boolean) => void;
+  /** Whether what was added later has to wait until it is acked or given up. Default false. */
+  readonly isAhead?: boolean;
 }
 
 interface OnTheWay extends Reliable {
@@ -96,9 +98,7 @@ export class Delivery {
 
   /** When something is to be sent, if so many may be on their way; `Infinity` for never. */
   nextAt(onTheWayMax: number): number {
-    let dueAt = this.#waiting.length > 0 && this.#onTheWay.size < onTheWayMax
-      ? -Infinity
-      : Infinity;
+    let dueAt = this.#mayBegin(onTheWayMax) ? -Infinity : Infinity;
     for (const message of this.#onTheWay.values()) {
       if (message.unheardSends < UNHEARD_SENDS_MAX) dueAt = Math.min(dueAt, message.dueAt);
     }
@@ -127,10 +127,17 @@ export class Delivery {
   /** Takes the messages whose turn it is, if so many may be on their way. */
   takeFirstSends(now: number, onTheWayMax: number): Uint8Array[] {
     const due: Uint8Array[] = [];
-    while (this.#waiting.length > 0 && this.#onTheWay.size < onTheWayMax) {
+    while (this.#mayBegin(onTheWayMax)) {
       due.push(this.#begin(this.#waiting.shift()!, now));
     }
     return due;
+  }
+
+  /** Whether it is the next one's turn. */
+  #mayBegin(onTheWayMax: number): boolean {
+    if (this.#waiting.length === 0 || this.#onTheWay.size >= onTheWayMax) return false;
+    for (const { isAhead } of this.#onTheWay.values()) if (isAhead) return false;
+    return true;
   }
 
   #begin(message: Reliable, now: number): Uint8Array {

@@ -207,13 +207,14 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
     if (client.isPresent) out.emit({ kind: "disconnected", client, reason });
   }
 
+  /** What it hears before its welcome, a client takes for the word of a server of before. */
   #welcome(client: Client, now: number, out: Outbox<EventServerEvent>): void {
     const welcome: Welcome = { at: now, isOnItsWay: true };
     this.#welcomes.set(client, welcome);
     const write = (sequence: number): Uint8Array =>
       this.#format.encode({ kind: "welcome", number: client.number, sequence });
     const settled = (): void => void (welcome.isOnItsWay = false);
-    this.#hub.sendReliable(client, { write, settled }, now, out);
+    this.#hub.sendReliable(client, { write, settled, isAhead: true }, now, out);
   }
 
   #sendOnce(client: Client, bytes: Uint8Array, now: number, out: Outbox<EventServerEvent>): void {
