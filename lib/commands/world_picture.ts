@@ -23,8 +23,9 @@ interface Cell {
 
 /** A character is about twice as high as it is wide, and the world twice as wide as high. */
 const COLUMNS_PER_ROW = 4;
-/** Darker colors could not be seen on a dark screen. */
-const BRIGHTNESS_MIN = 160;
+/** Darker colors could not be seen on a dark screen: the brightest channel, and each. */
+const BRIGHTNESS_MIN = 200;
+const CHANNEL_MIN = 64;
 
 /**
  * The arena as lines of characters: walls around it, `●` and its number for each player, `◇` for the one
@@ -38,10 +39,6 @@ export function drawWorld(picture: WorldPicture): string[] {
     scaled(-y, picture.height, rows),
     scaled(x, picture.width, columns),
   ];
-  for (const { x, y } of picture.bullets) {
-    const [row, column] = place(x, y);
-    cells[row]![column] = { character: "·" };
-  }
   for (const player of picture.players) {
     const [row, column] = place(player.x, player.y);
     const color = colorOf(player);
@@ -51,6 +48,10 @@ export function drawWorld(picture: WorldPicture): string[] {
       const at = column + 1 + index;
       if (at < columns) cells[row]![at] ??= { character, color };
     });
+  }
+  for (const { x, y } of picture.bullets) {
+    const [row, column] = place(x, y);
+    cells[row]![column] ??= { character: "·" };
   }
   return [
     `┌${"─".repeat(columns)}┐`,
@@ -80,8 +81,8 @@ function lineOf(row: readonly (Cell | undefined)[], inColor: boolean): string {
 
 function colorOf({ red, green, blue }: PlayerState): string {
   const brightest = Math.max(red, green, blue);
-  if (brightest <= 0) return `38;2;${BRIGHTNESS_MIN};${BRIGHTNESS_MIN};${BRIGHTNESS_MIN}`;
-  const factor = Math.max(1, BRIGHTNESS_MIN / brightest);
-  const channel = (value: number): number => Math.min(255, Math.max(0, Math.round(value * factor)));
+  const factor = Math.max(1, BRIGHTNESS_MIN / Math.max(1, brightest));
+  const channel = (value: number): number =>
+    Math.min(255, Math.max(CHANNEL_MIN, Math.round(value * factor)));
   return `38;2;${channel(red)};${channel(green)};${channel(blue)}`;
 }

@@ -54,9 +54,9 @@ Deno.test("drawWorld() keeps dark colors readable, and changes color no more tha
     { number: 3, x: 12_000, y: 0, red: 0, green: 0, blue: 0 },
   ];
   const [, , line] = drawWorld({ ...EMPTY, players, inColor: true });
-  assertStringIncludes(line!, "\x1b[38;2;255;0;64m●1");
-  assertStringIncludes(line!, "\x1b[38;2;0;80;160m●2");
-  assertStringIncludes(line!, "\x1b[38;2;160;160;160m●3");
+  assertStringIncludes(line!, "\x1b[38;2;255;64;64m●1");
+  assertStringIncludes(line!, "\x1b[38;2;64;100;200m●2");
+  assertStringIncludes(line!, "\x1b[38;2;64;64;64m●3");
   assert(line!.endsWith("\x1b[39m│"), JSON.stringify(line));
   // deno-lint-ignore no-control-regex -- escape sequences are what is counted
   assertEquals(line!.match(/\x1b\[/g)!.length, 4);
