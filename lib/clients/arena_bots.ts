@@ -181,7 +181,7 @@ export class ArenaBots {
     const engine = new BotEngine(isProbe, {
       onIn: () => resolve(true),
       onLatency: (ms) => this.#latency.record(ms),
-      onList: (sequence, now) => this.#lists.add(sequence, now),
+      onList: (sequence, now) => this.#lists.add(sequence, this.players, now),
     });
     const socket: UdpSocket = await openTowards([ip]);
     const host = new UdpHost<never>(engine, socket, { onFault: reportError });
@@ -388,14 +388,14 @@ const SAME_LIST_MS = 3_000;
 const ARRIVED_MS = 500;
 
 /**
- * How many bots each list reached. A list goes to everybody under one number; those that reached one bot
- * alone were for it alone.
+ * How many bots each list reached. A list for everybody goes to all under one number; those that reached
+ * no more than half of the bots were for some of them only.
  */
 class ListLoss {
   readonly #firstAt = new Float64Array(SEQUENCE_MAX + 1).fill(-Infinity);
   readonly #receivers = new Uint16Array(SEQUENCE_MAX + 1);
   #since = -Infinity;
-  #lists = 0;
+  #sent = 0;
   #received = 0;
 
   /** Forgets what was counted, and what is on its way now. */
@@ -403,13 +403,13 @@ class ListLoss {
     this.#since = now;
     this.#firstAt.fill(-Infinity);
     this.#receivers.fill(0);
-    this.#lists = 0;
+    this.#sent = 0;
     this.#received = 0;
   }
 
-  add(sequence: number, now: number): void {
+  add(sequence: number, bots: number, now: number): void {
     if (now - this.#firstAt[sequence]! > SAME_LIST_MS) {
-      this.#settle(sequence);
+      this.#settle(sequence, bots);
       this.#firstAt[sequence] = now;
     }
     this.#receivers[sequence]!++;
@@ -417,19 +417,18 @@ class ListLoss {
 
   percent(bots: number, now: number): number | undefined {
     for (let sequence = 0; sequence <= SEQUENCE_MAX; sequence++) {
-      if (now - this.#firstAt[sequence]! > ARRIVED_MS) this.#settle(sequence);
+      if (now - this.#firstAt[sequence]! > ARRIVED_MS) this.#settle(sequence, bots);
     }
-    if (this.#lists === 0) return undefined;
-    return 100 * (1 - this.#received / (this.#lists * bots));
+    return this.#sent === 0 ? undefined : 100 * (1 - this.#received / this.#sent);
   }
 
-  #settle(sequence: number): void {
+  #settle(sequence: number, bots: number): void {
     const receivers = this.#receivers[sequence]!;
     const wasOnItsWay = this.#firstAt[sequence]! < this.#since + ARRIVED_MS;
     this.#receivers[sequence] = 0;
     this.#firstAt[sequence] = -Infinity;
-    if (receivers < 2 || wasOnItsWay) return;
-    this.#lists++;
+    if (2 * receivers <= bots || receivers < 2 || wasOnItsWay) return;
+    this.#sent += bots;
     this.#received += receivers;
   }
 }

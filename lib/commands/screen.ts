@@ -1,11 +1,10 @@
-/** A terminal as something to draw on. */
-
-const utf8 = new TextEncoder();
+/** A terminal as something to draw on. One that does not take what is drawn stops nobody. */
+import { isOutputIdle, printText } from "../observe/output.ts";
 
 /** The alternate screen of the terminal, without a cursor. Closing gives back what was there. */
 export class Screen {
   constructor() {
-    write("\x1b[?1049h\x1b[?25l");
+    printText("\x1b[?1049h\x1b[?25l");
   }
 
   /** Its size now, in characters. */
@@ -13,13 +12,18 @@ export class Screen {
     return sizeOfTerminal();
   }
 
-  /** Shows these lines and nothing else; each must fit, see {@link Screen.size}. */
+  /**
+   * Shows these lines and nothing else; each must fit, see {@link Screen.size}. Left out while the terminal
+   * has not taken what was drawn before.
+   */
   draw(lines: readonly string[]): void {
-    write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
+    if (!isOutputIdle()) return;
+    printText(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
   }
 
+  /** Gives back what was there. */
   close(): void {
-    write("\x1b[?25h\x1b[?1049l");
+    printText("\x1b[?25h\x1b[?1049l");
   }
 }
 
@@ -29,7 +33,7 @@ export class ProgressLine {
 
   show(text: string): void {
     // The last column is left free: some terminals would go to the next line.
-    if (this.#isShown) write(`\r${text.slice(0, sizeOfTerminal().columns - 1)}\x1b[K`);
+    if (this.#isShown) printText(`\r${text.slice(0, sizeOfTerminal().columns - 1)}\x1b[K`);
   }
 
   clear(): void {
@@ -43,8 +47,4 @@ function sizeOfTerminal(): { columns: number; rows: number } {
   } catch {
     return { columns: 80, rows: 24 };
   }
-}
-
-function write(text: string): void {
-  Deno.stdout.writeSync(utf8.encode(text));
 }

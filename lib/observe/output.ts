@@ -17,10 +17,20 @@ let writing: Promise<void> | undefined;
  * @returns False when the queue is full and the line is lost.
  */
 export function printLine(line: string): boolean {
+  return printText(`${line}\n`);
+}
+
+/** Prints text without an end of line, as {@link printLine} does. */
+export function printText(text: string): boolean {
   if (queue.length >= LINES_MAX) return false;
-  queue.push(line);
+  queue.push(text);
   writing ??= writeAll();
   return true;
+}
+
+/** Whether everything that was printed was taken. */
+export function isOutputIdle(): boolean {
+  return writing === undefined;
 }
 
 /** Waits until all lines are written, but not longer than this. */
@@ -36,7 +46,7 @@ async function writeAll(): Promise<void> {
     const lines = queue.slice(0, CHUNK_LINES_MAX);
     queue = queue.slice(CHUNK_LINES_MAX);
     try {
-      await write(utf8.encode(lines.join("\n") + "\n"));
+      await write(utf8.encode(lines.join("")));
     } catch {
       // Nobody to tell.
     }

@@ -14,6 +14,7 @@ import {
   type PlayerState,
   type WireRefusal,
 } from "./wire.ts";
+import { BULLET_SECONDS } from "./world.ts";
 
 /** What an arena client tells its host. */
 export type ArenaClientEvent =
@@ -63,11 +64,14 @@ export function createArenaClient(options: ArenaClientEngineOptions = {}): Arena
 
 /** Longer than this no datagram is under way that could be overtaken. */
 const OVERTAKEN_MS = 1_000;
+/** Without news for so long all bullets have ended: the empty list that says so was lost. */
+const BULLETS_MS = 1_000 * BULLET_SECONDS;
 /** So many who left are remembered, so that a late list does not bring them back. */
 const DEPARTED_MAX = 1_024;
 const ACKED_MAX = 512;
 
-interface Known {
+/** Which list told of something last, and when. */
+interface News {
   sequence: number;
   at: number;
 }
@@ -75,15 +79,17 @@ interface Known {
 class ArenaClientState implements ArenaClientEngine {
   readonly #attachment: Attachment;
   readonly #players = new Map<number, PlayerState>();
-  /** Which list told of a player last. */
-  readonly #news = new Map<number, Known>();
+  /** By player. */
+  readonly #news = new Map<number, News>();
   readonly #departed = new Recent(DEPARTED_MAX);
   readonly #acked = new Recent(ACKED_MAX);
-  #number: number | undefined;
+  /** As it was welcomed. */
+  #me: PlayerState | undefined;
   #world: { width: number; height: number } | undefined;
   #bullets: readonly BulletState[] = [];
   /** Lists of bullets that go on. */
   #bulletsSoFar: readonly BulletState[] = [];
+  #bulletsNews: News | undefined;
 
   constructor({ heartbeatMs = 2_000 }: ArenaClientEngineOptions) {
     const join = encodeClientMessage({ kind: "join" });
@@ -93,7 +99,7 @@ class ArenaClientState implements ArenaClientEngine {
   }
 
   get number(): number | undefined {
-    return this.#number;
+    return this.#me?.number;
   }
 
   get players(): ReadonlyMap<number, PlayerState> {
@@ -114,7 +120,7 @@ class ArenaClientState implements ArenaClientEngine {
 
   connect(servers: readonly Peer[], now: number, out: Outbox<ArenaClientEvent>): void {
     this.#forget();
-    this.#number = undefined;
+    this.#me = undefined;
     this.#attachment.begin(servers, now, out);
   }
 
@@ -140,10 +146,11 @@ class ArenaClientState implements ArenaClientEngine {
 
   advance(now: number, out: Outbox<ArenaClientEvent>): void {
     this.#attachment.advance(now, out);
+    if (now >= this.#bulletsEndAt) this.#seeBullets([], out);
   }
 
   nextDeadline(): number {
-    return this.#attachment.nextDeadline();
+    return Math.min(this.#attachment.nextDeadline(), this.#bulletsEndAt);
   }
 
   remembers(peer: Peer): boolean {
@@ -172,17 +179,20 @@ class ArenaClientState implements ArenaClientEngine {
         this.#news.delete(message.number);
         return out.emit({ kind: "left", number: message.number });
       case "bullets":
-        return this.#onBullets(message.bullets, out);
+        return this.#onBullets(message.bullets, message.sequence, now, out);
       default:
         message satisfies never;
     }
   }
 
-  /** With another number it is another server, or one that forgot us: nothing of before holds. */
+  /**
+   * As another player we are at another server, or at one that forgot us: nothing of before holds. A server
+   * that was started again may give the same number; hardly in the same color.
+   */
   #onWelcome(player: PlayerState, out: Outbox<ArenaClientEvent>): void {
-    if (player.number === this.#number) return;
+    if (this.#me && isSamePlayer(player, this.#me)) return;
     this.#forget();
-    this.#number = player.number;
+    this.#me = player;
     this.#players.set(player.number, player);
     out.emit({ kind: "welcomed", player });
   }
@@ -193,11 +203,9 @@ class ArenaClientState implements ArenaClientEngine {
     now: number,
     out: Outbox<ArenaClientEvent>,
   ): void {
-    const fresh = players.filter(({ number }) => {
-      if (this.#departed.has(number)) return false;
-      const news = this.#news.get(number);
-      return !news || now - news.at > OVERTAKEN_MS || isNewer(sequence, news.sequence);
-    });
+    const fresh = players.filter(({ number }) =>
+      !this.#departed.has(number) && !isOvertaken(sequence, now, this.#news.get(number))
+    );
     for (const player of fresh) {
       this.#players.set(player.number, player);
       this.#news.set(player.number, { sequence, at: now });
@@ -205,14 +213,30 @@ class ArenaClientState implements ArenaClientEngine {
     if (fresh.length > 0) out.emit({ kind: "players", players: fresh, sequence });
   }
 
-  #onBullets(bullets: readonly BulletState[], out: Outbox<ArenaClientEvent>): void {
+  #onBullets(
+    bullets: readonly BulletState[],
+    sequence: number,
+    now: number,
+    out: Outbox<ArenaClientEvent>,
+  ): void {
+    if (isOvertaken(sequence, now, this.#bulletsNews)) return;
+    this.#bulletsNews = { sequence, at: now };
     const all = [...this.#bulletsSoFar, ...bullets];
     // A server that never ends a list does not fill the memory either.
     const goesOn = bullets.length === BULLETS_PER_LIST && all.length < BULLETS_PER_LIST ** 2;
-    this.#bulletsSoFar = goesOn ? all : [];
-    if (goesOn) return;
-    this.#bullets = all;
-    out.emit({ kind: "bullets", bullets: all });
+    if (goesOn) this.#bulletsSoFar = all;
+    else this.#seeBullets(all, out);
+  }
+
+  #seeBullets(bullets: readonly BulletState[], out: Outbox<ArenaClientEvent>): void {
+    this.#bulletsSoFar = [];
+    this.#bullets = bullets;
+    out.emit({ kind: "bullets", bullets });
+  }
+
+  get #bulletsEndAt(): number {
+    const isNothing = this.#bullets.length === 0 && this.#bulletsSoFar.length === 0;
+    return isNothing ? Infinity : this.#bulletsNews!.at + BULLETS_MS;
   }
 
   #forget(): void {
@@ -222,11 +246,22 @@ class ArenaClientState implements ArenaClientEngine {
     this.#acked.clear();
     this.#bullets = [];
     this.#bulletsSoFar = [];
+    this.#bulletsNews = undefined;
   }
 
   #say(message: ClientMessage, now: number, out: Outbox<ArenaClientEvent>): void {
     this.#attachment.say(encodeClientMessage(message), now, out);
   }
+}
+
+function isSamePlayer(one: PlayerState, other: PlayerState): boolean {
+  return one.number === other.number && one.red === other.red && one.green === other.green &&
+    one.blue === other.blue;
+}
+
+/** Whether a list was sent before one that came already, or is that one. */
+function isOvertaken(sequence: number, now: number, news: News | undefined): boolean {
+  return news !== undefined && now - news.at <= OVERTAKEN_MS && !isNewer(sequence, news.sequence);
 }
 
 /** Whether a sequence number comes after another, as long as less than half of all lie between. */

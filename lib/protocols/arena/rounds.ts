@@ -25,6 +25,8 @@ export interface Lagging {
 
 /** The full list goes out this often, for whoever missed a part of it. */
 const FULL_LIST_MS = 2_000;
+/** Lists a second that tell players of themselves while a round is going on: a fifth of what a core sends. */
+const OWN_LISTS_PER_SECOND = 18_000;
 /** Between two steps there is something to tell only when somebody comes. */
 const ROUNDS_PER_STEP_MAX = 2;
 const LAGGING_EVERY_MS = 10_000;
@@ -48,7 +50,8 @@ interface Round {
  * What leaves for everybody, round after round: who moved, and what is in the air.
  *
  * A round follows a step. Its parts go out one after the other, each to all; sending yields to receiving
- * and to the steps, and when it takes longer than a step rounds come less often. Many bullets do not keep
+ * and to the steps, and when it takes longer than a step rounds come less often. Meanwhile the others have
+ * to wait, but each player gets the list it is in itself: it should not feel the crowd in its own hands. Many bullets do not keep
  * players waiting: they take half of what is sent at most, and come with every second or third round.
  */
 export class Rounds {
@@ -61,7 +64,10 @@ export class Rounds {
   /** Who moved or came since the last round. */
   readonly #changed = new Set<Body>();
   #round: Round | undefined;
-  #roundsSinceBullets = 0;
+  /** Whose turn it is to be told of themselves, as a place in the order of coming. */
+  #ownCursor = 0;
+  /** Lists of players since the last ones of bullets. */
+  #playerPartsSinceBullets = 0;
   #hadBullets = false;
   #hasNewBullets = false;
   #fullListAt = Infinity;
@@ -92,6 +98,27 @@ export class Rounds {
   onStep(): void {
     for (const body of this.#world.moving) this.#changed.add(body);
     this.#hasNewBullets ||= this.#world.bullets.length > 0 || this.#hadBullets;
+  }
+
+  /** While a round takes longer than a step, tells those who move at least of themselves. */
+  tellOwn(now: number, out: Outbox<Lagging>): void {
+    if (!this.#round) return;
+    const clients = [...this.#hub.clients];
+    const count = Math.min(clients.length, Math.ceil(OWN_LISTS_PER_SECOND / this.#tickRateHz));
+    const first = this.#ownCursor % clients.length;
+    this.#ownCursor = first + count;
+    const clientOf = new Map<Body, Client>();
+    for (const client of [...clients.slice(first), ...clients.slice(0, first)].slice(0, count)) {
+      const body = this.#bodyOf(client);
+      if (this.#world.moving.has(body)) clientOf.set(body, client);
+    }
+    for (const list of this.#listsOf([...clientOf.keys()])) {
+      const bytes = this.#updates(list);
+      for (const body of list) {
+        const client = clientOf.get(body)!;
+        if (this.#hub.maySend(client, bytes.length, now)) out.send(client.peer, bytes);
+      }
+    }
   }
 
   /** Somebody came. */
@@ -219,9 +246,9 @@ export class Rounds {
     const { bullets } = this.#world;
     if (bullets.length === 0 && !this.#hadBullets) return [];
     const lists = Math.floor(bullets.length / BULLETS_PER_LIST) + 1;
-    this.#roundsSinceBullets++;
-    if (playerParts > 0 && this.#roundsSinceBullets * playerParts < lists) return [];
-    this.#roundsSinceBullets = 0;
+    this.#playerPartsSinceBullets += playerParts;
+    if (playerParts > 0 && this.#playerPartsSinceBullets < lists) return [];
+    this.#playerPartsSinceBullets = 0;
     this.#hadBullets = bullets.length > 0;
     return Array.from({ length: lists }, (_, list) => {
       const some = bullets.slice(list * BULLETS_PER_LIST, (list + 1) * BULLETS_PER_LIST);

@@ -95,6 +95,8 @@ interface Player {
   welcomedAt: number;
   /** The last welcome is not acked yet. */
   isWelcomeDue: boolean;
+  /** Nor is how large the world is. */
+  isWorldDue: boolean;
 }
 
 class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
@@ -176,14 +178,19 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
 
   onAdmitted(client: Client, now: number, out: Outbox<ArenaEvent>): void {
     const body = this.#world.add(client.number);
-    this.#players.set(client, { body, welcomedAt: -Infinity, isWelcomeDue: false });
+    this.#players.set(client, {
+      body,
+      welcomedAt: -Infinity,
+      isWelcomeDue: false,
+      isWorldDue: false,
+    });
     this.#welcome(client, now, out);
   }
 
   /** It started anew on the address of an old one: the same player begins again. */
   onJoinedAgain(client: Client, now: number, out: Outbox<ArenaEvent>): void {
     const player = this.#players.get(client)!;
-    if (player.isWelcomeDue || now - player.welcomedAt < WELCOME_AGAIN_MS) return;
+    if (now - player.welcomedAt < WELCOME_AGAIN_MS) return;
     this.#welcome(client, now, out);
     if (client.isPresent) this.#introduce(client, now, out);
   }
@@ -222,9 +229,11 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     for (const other of this.#hub.clients) this.#hub.sendReliable(other, { write }, now, out);
   }
 
+  /** Unless a welcome is on its way. */
   #welcome(client: Client, now: number, out: Outbox<ArenaEvent>): void {
     const player = this.#players.get(client)!;
     player.welcomedAt = now;
+    if (player.isWelcomeDue) return;
     player.isWelcomeDue = true;
     this.#hub.sendReliable(
       client,
@@ -237,16 +246,21 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     );
   }
 
-  /** Tells a player how large the world is, and who is in it. */
+  /** Tells a player how large the world is, unless that is on its way, and who is in it. */
   #introduce(client: Client, now: number, out: Outbox<ArenaEvent>): void {
-    this.#hub.sendReliable(
-      client,
-      {
-        write: (sequence) => encodeWorldInfo(sequence, WORLD_WIDTH, WORLD_HEIGHT),
-      },
-      now,
-      out,
-    );
+    const player = this.#players.get(client)!;
+    if (!player.isWorldDue) {
+      player.isWorldDue = true;
+      this.#hub.sendReliable(
+        client,
+        {
+          write: (sequence) => encodeWorldInfo(sequence, WORLD_WIDTH, WORLD_HEIGHT),
+          settled: () => player.isWorldDue = false,
+        },
+        now,
+        out,
+      );
+    }
     this.#rounds.introduce(client, now, out);
   }
 
@@ -293,6 +307,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
       this.#dueSteps += lostSteps;
       this.#reportStall(lostSteps * this.#tickMs, now, out);
     }
+    if (this.#dueSteps >= due) return;
     while (this.#dueSteps < due) {
       this.#dueSteps++;
       this.#steps++;
@@ -300,6 +315,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
       this.#world.step();
       this.#rounds.onStep();
     }
+    this.#rounds.tellOwn(now, out);
   }
 
   #reportStall(lostMs: number, now: number, out: Outbox<ArenaEvent>): void {

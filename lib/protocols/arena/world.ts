@@ -11,7 +11,8 @@ const WALL_DISTANCE = 1;
 /** Units a second. */
 const PLAYER_SPEED = 10;
 const BULLET_SPEED = 8;
-const BULLET_SECONDS = 2;
+/** So long a bullet flies. */
+export const BULLET_SECONDS = 2;
 /** So far from the middle a player appears, on both axes. */
 const START_DISTANCE = 10;
 /** Bullets in the world: the oldest go when there are more. */
