@@ -10,17 +10,9 @@ import { resolveHost } from "../hosts/resolve.ts";
 import { UdpHost, type UdpSocket } from "../hosts/udp.ts";
 import { Histogram } from "../parts/histogram.ts";
 import { type Random, seededRandom } from "../parts/random.ts";
-import { Recent } from "../parts/recent.ts";
-import {
-  type Action,
-  type ClientMessage,
-  decodeServerMessage,
-  encodeClientMessage,
-  type PlayerState,
-} from "../protocols/arena/wire.ts";
-import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
-import { Attachment } from "../protocols/events/attachment.ts";
 import { SEQUENCE_MAX } from "../protocols/events/delivery.ts";
+import { ArenaBot } from "./arena_bot.ts";
+import { connectCrowd, isTrueBefore, Turns } from "./crowd.ts";
 import { openTowards } from "./reach.ts";
 
 /** Options of {@link ArenaBots.connect}. */
@@ -67,14 +59,6 @@ export interface ArenaBotsReport {
 
 /** So many bots look for themselves. */
 const PROBES = 64;
-/** A small receive queue must not be overrun. */
-const CONNECTING_MAX = 64;
-/** A bot that asked to be let in for so long gets nothing. */
-const UNANSWERED_MS_MAX = 5_000;
-const HEARTBEAT_MS = 2_000;
-const BURST_MAX = 64;
-/** Later than this, turns are given up rather than made up for in a flood. */
-const HOPELESS_MS = 1_000;
 
 /** Players that move by themselves. */
 export class ArenaBots {
@@ -82,9 +66,8 @@ export class ArenaBots {
   readonly #random: Random;
   readonly #bots: Bot[] = [];
   readonly #latency = new Histogram();
-  readonly #lateness = new Histogram();
+  readonly #turns = new Turns();
   readonly #lists = new ListLoss();
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #measuringSince: number | undefined;
   #inputs = 0;
 
@@ -120,7 +103,7 @@ export class ArenaBots {
     this.#measuringSince = performance.now();
     this.#inputs = 0;
     this.#latency.clear();
-    this.#lateness.clear();
+    this.#turns.lateness.clear();
     this.#lists.clear(this.#measuringSince);
     for (const { engine } of this.#bots) engine.clear();
   }
@@ -130,7 +113,7 @@ export class ArenaBots {
     const now = performance.now();
     const seconds = (now - (this.#measuringSince ?? now)) / 1_000;
     const engines = this.#bots.map(({ engine }) => engine);
-    const sum = (of: (bot: BotEngine) => number): number => engines.reduce((n, b) => n + of(b), 0);
+    const sum = (of: (bot: ArenaBot) => number): number => engines.reduce((n, b) => n + of(b), 0);
     const probes = engines.filter((engine) => engine.isProbe);
     const each = (total: number, bots: number): number => total / (bots * seconds || 1);
     return {
@@ -148,38 +131,34 @@ export class ArenaBots {
       latencyMsP99: this.#latency.percentile(0.99),
       resends: sum(({ resends }) => resends),
       lossPercent: this.#lists.percent(this.players, now),
-      lateMsP99: this.#lateness.percentile(0.99),
+      lateMsP99: this.#turns.lateness.percentile(0.99),
     };
   }
 
   /** All bots leave. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#turns.stop();
     await Promise.all(this.#bots.map(({ host }) => host.close()));
   }
 
   async #connectAll(ip: string, onProgress: (players: number) => void): Promise<void> {
     const { count, connectTimeoutMs = 10_000 } = this.#options;
-    const deadline = performance.now() + connectTimeoutMs;
-    let started = 0;
-    const connectInTurn = async (): Promise<void> => {
-      while (started < count && performance.now() < deadline) {
-        const isProbe = started++ < PROBES;
-        const giveUpAt = Math.min(deadline, performance.now() + UNANSWERED_MS_MAX);
-        const bot = await this.#connect(ip, isProbe, giveUpAt);
-        if (!bot) return; // Nobody is there, or every place is taken.
+    await connectCrowd({
+      count,
+      timeoutMs: connectTimeoutMs,
+      connect: (index, giveUpAt) => this.#connect(ip, index < PROBES, giveUpAt),
+      onConnected: (bot) => {
         this.#bots.push(bot);
         onProgress(this.players);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(CONNECTING_MAX, count) }, connectInTurn));
+      },
+    });
   }
 
   /** Undefined when there was no welcome before the deadline. */
   async #connect(ip: string, isProbe: boolean, deadline: number): Promise<Bot | undefined> {
-    const { promise: isIn, resolve } = Promise.withResolvers<boolean>();
-    const engine = new BotEngine(isProbe, {
-      onIn: () => resolve(true),
+    const { promise: isIn, resolve } = Promise.withResolvers<void>();
+    const engine = new ArenaBot(isProbe, {
+      onIn: resolve,
       onLatency: (ms) => this.#latency.record(ms),
       onList: (sequence, now) => this.#lists.add(sequence, this.players, now),
     });
@@ -187,10 +166,7 @@ export class ArenaBots {
     const host = new UdpHost<never>(engine, socket, { onFault: reportError });
     const server = host.peerAt(ip, this.#options.server.port);
     host.act((now, out) => engine.connect(server, now, out));
-    const timer = setTimeout(() => resolve(false), Math.max(0, deadline - performance.now()));
-    const wasLetIn = await isIn;
-    clearTimeout(timer);
-    if (wasLetIn) return { engine, host };
+    if (await isTrueBefore(deadline, isIn)) return { engine, host };
     await host.close();
     return undefined;
   }
@@ -199,21 +175,7 @@ export class ArenaBots {
   #move(): void {
     if (this.players === 0) return;
     const gapMs = (1_000 * this.#options.turnSeconds) / this.players;
-    const startedAt = performance.now();
-    let turn = 0;
-    const tick = (): void => {
-      const now = performance.now();
-      const behindMs = now - startedAt - turn * gapMs;
-      if (behindMs > HOPELESS_MS) turn += Math.floor(behindMs / gapMs);
-      for (let burst = 0; burst < BURST_MAX; burst++, turn++) {
-        const dueAt = startedAt + turn * gapMs;
-        if (dueAt > now) break;
-        this.#lateness.record(now - dueAt);
-        this.#turn(this.#bots[turn % this.players]!);
-      }
-      this.#timer = setTimeout(tick, Math.max(0, startedAt + turn * gapMs - performance.now()));
-    };
-    tick();
+    this.#turns.start(gapMs, (turn) => this.#turn(this.#bots[turn % this.players]!));
   }
 
   #turn({ engine, host }: Bot): void {
@@ -227,159 +189,8 @@ export class ArenaBots {
 }
 
 interface Bot {
-  readonly engine: BotEngine;
+  readonly engine: ArenaBot;
   readonly host: UdpHost<never>;
-}
-
-interface BotListeners {
-  /** It is in the game. */
-  onIn: () => void;
-  onLatency: (ms: number) => void;
-  onList: (sequence: number, now: number) => void;
-}
-
-const HEAD = { array4: 0x94, updates: 11, bullets: 35, uint16: 0xcd } as const;
-
-/** A player that reads no more than it must: lists that it is not in are only counted. */
-class BotEngine implements Engine<never> {
-  readonly isProbe: boolean;
-  readonly #listeners: BotListeners;
-  readonly #attachment: Attachment;
-  readonly #acked = new Recent(256);
-  #own: PlayerState | undefined;
-  #ownKey: Uint8Array = new Uint8Array(0);
-  #direction: 1 | -1 = 1;
-  #turnedAt: number | undefined;
-  welcomes = 0;
-  inputsUnseen = 0;
-  datagrams = 0;
-  bytes = 0;
-  bytesMax = 0;
-  lists = 0;
-  ownUpdates = 0;
-  resends = 0;
-
-  constructor(isProbe: boolean, listeners: BotListeners) {
-    this.isProbe = isProbe;
-    this.#listeners = listeners;
-    this.#attachment = new Attachment({
-      join: encodeClientMessage({ kind: "join" }),
-      heartbeat: encodeClientMessage({ kind: "heartbeat" }),
-      heartbeatMs: HEARTBEAT_MS,
-      silenceMs: Infinity,
-    });
-  }
-
-  connect(server: Peer, now: number, out: Outbox<never>): void {
-    this.#attachment.begin([server], now, out);
-  }
-
-  clear(): void {
-    this.inputsUnseen =
-      this.datagrams =
-      this.bytes =
-      this.bytesMax =
-        0;
-    this.lists = this.ownUpdates = this.resends = 0;
-  }
-
-  turn(dy: number, now: number, out: Outbox<never>): void {
-    if (this.#turnedAt !== undefined) this.inputsUnseen++;
-    this.#direction = this.#direction === 1 ? -1 : 1;
-    this.#turnedAt = this.isProbe ? now : undefined;
-    this.say({ kind: "input", dx: this.#direction, dy }, now, out);
-  }
-
-  say(message: Action | ClientMessage, now: number, out: Outbox<never>): void {
-    this.#attachment.say(encodeClientMessage(message), now, out);
-  }
-
-  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<never>): void {
-    if (!this.#attachment.isServer(from)) return;
-    this.datagrams++;
-    this.bytes += datagram.length;
-    this.bytesMax = Math.max(this.bytesMax, datagram.length);
-    this.#attachment.heard(now);
-    if (datagram[0] === HEAD.array4 && datagram[1] === HEAD.updates) {
-      return this.#onList(datagram, now);
-    }
-    if (datagram[1] === HEAD.bullets) return;
-    const message = decodeServerMessage(datagram);
-    if (message.kind === "refused") return;
-    if (message.kind === "welcome") this.#onWelcome(message.player, from, now);
-    // Welcomed is who asks; a full server tells nobody more about the world.
-    if (message.kind === "worldInfo") this.#listeners.onIn();
-    if (!message.needsAck) return;
-    if (!this.#acked.add(message.sequence)) this.resends++;
-    this.say({ kind: "ack", sequences: [message.sequence] }, now, out);
-  }
-
-  advance(now: number, out: Outbox<never>): void {
-    this.#attachment.advance(now, out);
-  }
-
-  nextDeadline(): number {
-    return this.#attachment.nextDeadline();
-  }
-
-  remembers(peer: Peer): boolean {
-    return this.#attachment.remembers(peer);
-  }
-
-  #onWelcome(player: PlayerState, from: Peer, now: number): void {
-    this.#attachment.attach(from, now);
-    if (player.number === this.#own?.number) return;
-    this.#own = player;
-    this.#ownKey = keyOf(player.number);
-    this.welcomes++;
-  }
-
-  #onList(datagram: Uint8Array, now: number): void {
-    this.lists++;
-    this.#listeners.onList(sequenceIn(datagram), now);
-    if (!this.isProbe || !this.#own || !contains(datagram, this.#ownKey)) return;
-    const list = decodeServerMessage(datagram);
-    if (list.kind !== "updates") return;
-    const own = list.players.find(({ number }) => number === this.#own!.number);
-    if (own) this.#onOwn(own, now);
-  }
-
-  #onOwn(own: PlayerState, now: number): void {
-    const moved = own.x - this.#own!.x;
-    this.#own = own;
-    this.ownUpdates++;
-    if (this.#turnedAt === undefined || Math.sign(moved) !== this.#direction) return;
-    this.#listeners.onLatency(now - this.#turnedAt);
-    this.#turnedAt = undefined;
-  }
-}
-
-/** The number behind `[id, ...` as the server writes it. */
-function sequenceIn(datagram: Uint8Array): number {
-  const head = datagram[2]!;
-  if (head < 0x80) return head;
-  return head === HEAD.uint16 ? 256 * datagram[3]! + datagram[4]! : datagram[3]!;
-}
-
-/** How a player's number stands in a list: `uuid` and the number, from a datagram that has it. */
-function keyOf(number: number): Uint8Array {
-  const ack = encodeClientMessage({ kind: "ack", sequences: [number] });
-  // [2, 0, 0, raw [number]]: six bytes stand before the number.
-  return Uint8Array.of(0xa4, 0x75, 0x75, 0x69, 0x64, ...ack.subarray(6));
-}
-
-function contains(bytes: Uint8Array, part: Uint8Array): boolean {
-  const last = bytes.length - part.length;
-  for (
-    let at = bytes.indexOf(part[0]!);
-    at >= 0 && at <= last;
-    at = bytes.indexOf(part[0]!, at + 1)
-  ) {
-    let same = 1;
-    while (same < part.length && bytes[at + same] === part[same]) same++;
-    if (same === part.length) return true;
-  }
-  return false;
 }
 
 /** A number that comes back after so long is another list's: the numbers went round. */

@@ -17,6 +17,7 @@ import {
   type SyncClientEvent,
 } from "../protocols/sync/client.ts";
 import { NUMBER_BYTES } from "../protocols/sync/wire.ts";
+import { connectCrowd, isTrueBefore, Turns } from "./crowd.ts";
 
 /** Options of {@link SyncBots.connect}. */
 export interface SyncBotsOptions {
@@ -62,15 +63,8 @@ export const BOT_STATE_BYTES_MIN = 12;
 const STAMP_DIGITS = 10;
 const FOLLOWED = 4;
 const PROBES = 8;
-/** A small receive queue must not be overrun. */
-const CONNECTING_MAX = 64;
-/** A bot that asked for an id for so long gets none. */
-const UNANSWERED_MS_MAX = 5_000;
 /** After a search that found nothing, so many snapshots are not searched. */
 const SEARCH_PAUSE = 16;
-const BURST_MAX = 64;
-/** Later than this, turns are given up rather than made up for in a flood. */
-const HOPELESS_MS = 1_000;
 
 /** Players that move by themselves. */
 export class SyncBots {
@@ -78,8 +72,7 @@ export class SyncBots {
   readonly #random: Random;
   readonly #bots: Bot[] = [];
   readonly #latency = new Histogram();
-  readonly #lateness = new Histogram();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #turns = new Turns();
   #measuringSince: number | undefined;
   #statesSent = 0;
 
@@ -111,7 +104,7 @@ export class SyncBots {
   startMeasuring(): void {
     this.#measuringSince = performance.now();
     this.#statesSent = 0;
-    for (const histogram of [this.#latency, this.#lateness]) histogram.clear();
+    for (const histogram of [this.#latency, this.#turns.lateness]) histogram.clear();
     for (const bot of this.#bots) bot.clear();
   }
 
@@ -136,30 +129,25 @@ export class SyncBots {
       updatesSeenHz: seconds > 0 ? seen / seconds : 0,
       updatesSeenPercent: sentByOthers > 0 ? (100 * seen) / sentByOthers : 0,
       lossPercent: snapshots > 0 ? (100 * skipped) / (snapshots + skipped) : 0,
-      lateMsP99: this.#lateness.percentile(0.99),
+      lateMsP99: this.#turns.lateness.percentile(0.99),
     };
   }
 
   /** All bots leave. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#turns.stop();
     await Promise.all(this.#bots.map((bot) => bot.close()));
   }
 
   async #connectAll(ip: string): Promise<void> {
     const { count, connectTimeoutMs = 10_000 } = this.#options;
-    const deadline = performance.now() + connectTimeoutMs;
-    let started = 0;
-    const connectInTurn = async (): Promise<void> => {
-      while (started < count && performance.now() < deadline) {
-        started++;
-        const giveUpAt = Math.min(deadline, performance.now() + UNANSWERED_MS_MAX);
-        const bot = await Bot.connect(ip, this.#options, giveUpAt, (ms) => this.#onLatency(ms));
-        if (!bot) return; // Nobody is there, or every place is taken.
-        this.#bots.push(bot);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(CONNECTING_MAX, count) }, connectInTurn));
+    await connectCrowd({
+      count,
+      timeoutMs: connectTimeoutMs,
+      connect: (_, giveUpAt) =>
+        Bot.connect(ip, this.#options, giveUpAt, (ms) => this.#onLatency(ms)),
+      onConnected: (bot) => this.#bots.push(bot),
+    });
   }
 
   #choose(): void {
@@ -185,23 +173,10 @@ export class SyncBots {
   /** Number k of all states leaves k / (bots * rate) seconds after the first. */
   #move(): void {
     if (this.players === 0) return;
-    const gapMs = 1_000 / (this.#options.rateHz * this.players);
-    const startedAt = performance.now();
-    let turn = 0;
-    const tick = (): void => {
-      const now = performance.now();
-      const behindMs = now - startedAt - turn * gapMs;
-      if (behindMs > HOPELESS_MS) turn += Math.floor(behindMs / gapMs);
-      for (let burst = 0; burst < BURST_MAX; burst++, turn++) {
-        const dueAt = startedAt + turn * gapMs;
-        if (dueAt > now) break;
-        this.#lateness.record(now - dueAt);
-        this.#bots[turn % this.players]!.move();
-        this.#statesSent++;
-      }
-      this.#timer = setTimeout(tick, Math.max(0, startedAt + turn * gapMs - performance.now()));
-    };
-    tick();
+    this.#turns.start(1_000 / (this.#options.rateHz * this.players), (turn) => {
+      this.#bots[turn % this.players]!.move();
+      this.#statesSent++;
+    });
   }
 
   #onLatency(ms: number): void {
@@ -245,10 +220,10 @@ class Bot {
   ): Promise<Bot | undefined> {
     const bot = new Bot(stateBytes, onLatency);
     const socket = await openUdp({ port: 0, hostname: ip.includes(":") ? "::" : "0.0.0.0" });
-    const { promise: connected, resolve } = Promise.withResolvers<boolean>();
+    const { promise: connected, resolve } = Promise.withResolvers<void>();
     const host = new UdpHost(bot.#engine, socket, {
       onEvent: (event) => {
-        if (event.kind === "connected") resolve(true);
+        if (event.kind === "connected") resolve();
         else if (event.kind === "snapshot") bot.#onSnapshot(event.number, event.json);
       },
       onFault: reportError,
@@ -256,10 +231,7 @@ class Bot {
     bot.#host = host;
     const peer = host.peerAt(ip, server.port);
     host.act((now) => bot.#engine.connect([peer], now));
-    const timer = setTimeout(() => resolve(false), Math.max(0, deadline - performance.now()));
-    const isConnected = await connected;
-    clearTimeout(timer);
-    if (isConnected) return bot;
+    if (await isTrueBefore(deadline, connected)) return bot;
     await host.close();
     return undefined;
   }

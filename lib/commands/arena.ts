@@ -4,7 +4,7 @@ import { ArenaObserver } from "../observe/arena.ts";
 import { configureLog, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { createArenaServer } from "../protocols/arena/server.ts";
-import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { countOption, type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
 import {
   announce,
   LISTEN_OPTIONS,
@@ -30,22 +30,8 @@ const options = {
     fallback: 35,
     help: "a player not heard for so long has left; Unity clients are silent for 30 s (35)",
   }),
-  maxPlayers: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 512,
-    help: "players at most; more get no answer until one leaves (512)",
-  }),
-  maxPerIp: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 64,
-    help: "players of one IPv4 address or IPv6 /64 network at most (64)",
-  }),
+  maxPlayers: countOption(512, "players at most; more get no answer until one leaves"),
+  maxPerIp: countOption(64, "players of one IPv4 address or IPv6 /64 network at most"),
   ...STATISTICS_OPTIONS,
   ...LOG_OPTIONS,
 };

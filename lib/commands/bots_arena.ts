@@ -2,8 +2,8 @@
 import { ARENA_PORT } from "../clients/arena.ts";
 import { ArenaBots, type ArenaBotsOptions, type ArenaBotsReport } from "../clients/arena_bots.ts";
 import { printLine } from "../observe/output.ts";
-import { pause, roundedFigures, summaryRow } from "./figures.ts";
 import { joined, readServer } from "./join.ts";
+import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
 import {
   CommandFailure,
   flagOption,
@@ -16,14 +16,7 @@ import { ProgressLine } from "./screen.ts";
 import { stopSignal } from "./service.ts";
 
 const options = {
-  count: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 10_000,
-    integer: true,
-    fallback: 10,
-    help: "players (10)",
-  }),
+  ...LOAD_OPTIONS,
   speed: numberOption({
     placeholder: "SECONDS",
     min: 0.02,
@@ -32,14 +25,6 @@ const options = {
     help: "how long each moves in one direction (1)",
   }),
   fire: flagOption("each fires whenever it turns"),
-  seconds: numberOption({
-    placeholder: "S",
-    min: 0.1,
-    max: 1_000_000,
-    fallback: 10,
-    help: "how long to measure, after a second to warm up (10)",
-  }),
-  json: flagOption("print one JSON object a line; the last one is the summary"),
 };
 
 /** What the command takes. */
@@ -52,7 +37,6 @@ A server lets in 64 players of one address unless --max-per-ip says more.`,
   options,
 };
 
-const WARM_UP_MS = 1_000;
 const PROGRESS_MS = 1_000;
 
 /** Plays for the time given, or until it is told to stop, and prints a summary. */

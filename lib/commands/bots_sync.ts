@@ -2,27 +2,13 @@
 import { SYNC_PORT } from "../clients/sync.ts";
 import { BOT_STATE_BYTES_MIN, SyncBots, type SyncBotsReport } from "../clients/sync_bots.ts";
 import { printLine } from "../observe/output.ts";
-import { pause, roundedFigures, summaryRow } from "./figures.ts";
 import { joined, readServer } from "./join.ts";
-import {
-  CommandFailure,
-  flagOption,
-  type Grammar,
-  helpOf,
-  numberOption,
-  readWords,
-} from "./options.ts";
+import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
+import { CommandFailure, type Grammar, helpOf, numberOption, readWords } from "./options.ts";
 import { stopSignal } from "./service.ts";
 
 const options = {
-  count: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 10_000,
-    integer: true,
-    fallback: 10,
-    help: "players (10)",
-  }),
+  ...LOAD_OPTIONS,
   rate: numberOption({
     placeholder: "HZ",
     min: 0.1,
@@ -38,14 +24,6 @@ const options = {
     fallback: 50,
     help: "length of a state (50)",
   }),
-  seconds: numberOption({
-    placeholder: "S",
-    min: 0.1,
-    max: 1_000_000,
-    fallback: 10,
-    help: "how long to measure, after a second to warm up (10)",
-  }),
-  json: flagOption("print one JSON object a line; the last one is the summary"),
 };
 
 /** What the command takes. */
@@ -57,8 +35,6 @@ export const grammar: Grammar<typeof options> = {
 A server lets in 64 clients of one address unless --max-per-ip says more.`,
   options,
 };
-
-const WARM_UP_MS = 1_000;
 
 /** Plays for the time given, or until it is told to stop, and prints a summary. */
 export async function run(words: readonly string[]): Promise<void> {

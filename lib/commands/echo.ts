@@ -4,7 +4,7 @@ import { EchoObserver } from "../observe/echo.ts";
 import { configureLog, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { createEchoServer } from "../protocols/echo/server.ts";
-import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { countOption, type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
 import {
   announce,
   LISTEN_OPTIONS,
@@ -22,22 +22,8 @@ const options = {
     fallback: 30,
     help: "a client not heard for so long is forgotten (30)",
   }),
-  maxClients: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 512,
-    help: "clients at most; more get no answer until one leaves (512)",
-  }),
-  maxPerIp: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 64,
-    help: "clients of one IPv4 address or IPv6 /64 network at most (64)",
-  }),
+  maxClients: countOption(512, "clients at most; more get no answer until one leaves"),
+  maxPerIp: countOption(64, "clients of one IPv4 address or IPv6 /64 network at most"),
   maxMessages: numberOption({
     placeholder: "HZ",
     min: 0.1,

@@ -72,6 +72,18 @@ export function numberOption<const T extends number | undefined>(spec: {
   };
 }
 
+/** An option with how many of something there may be, 1 to 100,000. */
+export function countOption(fallback: number, help: string): Option<number> {
+  return numberOption({
+    placeholder: "N",
+    min: 1,
+    max: 100_000,
+    integer: true,
+    fallback,
+    help: `${help} (${fallback})`,
+  });
+}
+
 /** An option with one of a few words. */
 export function choiceOption<T extends string>(spec: {
   help: string;

@@ -4,7 +4,7 @@ import { configureLog, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import { SyncObserver } from "../observe/sync.ts";
 import { createSyncServer } from "../protocols/sync/server.ts";
-import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { countOption, type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
 import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, runUdpService } from "./service.ts";
 
 const options = {
@@ -25,22 +25,8 @@ const options = {
     fallback: 10,
     help: "a player not heard for so long has left (10)",
   }),
-  maxClients: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 1_024,
-    help: "players at most; more get no answer until one leaves (1024)",
-  }),
-  maxPerIp: numberOption({
-    placeholder: "N",
-    min: 1,
-    max: 100_000,
-    integer: true,
-    fallback: 64,
-    help: "players of one IPv4 address or IPv6 /64 network at most (64)",
-  }),
+  maxClients: countOption(1_024, "players at most; more get no answer until one leaves"),
+  maxPerIp: countOption(64, "players of one IPv4 address or IPv6 /64 network at most"),
   maxState: numberOption({
     placeholder: "BYTES",
     min: 1,

@@ -62,6 +62,11 @@ export function createArenaClient(options: ArenaClientEngineOptions = {}): Arena
   return new ArenaClientState(options);
 }
 
+/**
+ * Who was welcomed and not told of the world joins again this often. The server may have told a program of
+ * before at this address, whose ack it has.
+ */
+const JOIN_AGAIN_MS = 1_000;
 /** Longer than this no datagram is under way that could be overtaken. */
 const OVERTAKEN_MS = 1_000;
 /** Without news for so long all bullets have ended: the empty list that says so was lost. */
@@ -86,6 +91,7 @@ class ArenaClientState implements ArenaClientEngine {
   /** As it was welcomed. */
   #me: PlayerState | undefined;
   #world: { width: number; height: number } | undefined;
+  #joinsAgainAt = Infinity;
   #bullets: readonly BulletState[] = [];
   /** Lists of bullets that go on. */
   #bulletsSoFar: readonly BulletState[] = [];
@@ -121,6 +127,8 @@ class ArenaClientState implements ArenaClientEngine {
   connect(servers: readonly Peer[], now: number, out: Outbox<ArenaClientEvent>): void {
     this.#forget();
     this.#me = undefined;
+    this.#world = undefined;
+    this.#joinsAgainAt = Infinity;
     this.#attachment.begin(servers, now, out);
   }
 
@@ -139,18 +147,22 @@ class ArenaClientState implements ArenaClientEngine {
     this.#attachment.heard(now);
     if (message.kind === "welcome") this.#attachment.attach(from, now);
     if (!this.#attachment.server) return;
-    if (message.kind === "welcome") this.#onWelcome(message.player, out);
+    if (message.kind === "welcome") this.#onWelcome(message.player, now, out);
     if (message.needsAck) this.#ack(message.sequence, now, out);
     this.#onMessage(message, now, out);
   }
 
   advance(now: number, out: Outbox<ArenaClientEvent>): void {
     this.#attachment.advance(now, out);
+    if (now >= this.#joinsAgainAt) {
+      this.#say({ kind: "join" }, now, out);
+      this.#joinsAgainAt = now + JOIN_AGAIN_MS;
+    }
     if (now >= this.#bulletsEndAt) this.#seeBullets([], out);
   }
 
   nextDeadline(): number {
-    return Math.min(this.#attachment.nextDeadline(), this.#bulletsEndAt);
+    return Math.min(this.#attachment.nextDeadline(), this.#joinsAgainAt, this.#bulletsEndAt);
   }
 
   remembers(peer: Peer): boolean {
@@ -169,6 +181,7 @@ class ArenaClientState implements ArenaClientEngine {
       case "worldInfo": {
         const { width, height } = message;
         this.#world = { width, height };
+        this.#joinsAgainAt = Infinity;
         return out.emit({ kind: "world", width, height });
       }
       case "updates":
@@ -189,10 +202,11 @@ class ArenaClientState implements ArenaClientEngine {
    * As another player we are at another server, or at one that forgot us: nothing of before holds. A server
    * that was started again may give the same number; hardly in the same color.
    */
-  #onWelcome(player: PlayerState, out: Outbox<ArenaClientEvent>): void {
+  #onWelcome(player: PlayerState, now: number, out: Outbox<ArenaClientEvent>): void {
     if (this.#me && isSamePlayer(player, this.#me)) return;
     this.#forget();
     this.#me = player;
+    if (!this.#world) this.#joinsAgainAt = now + JOIN_AGAIN_MS;
     this.#players.set(player.number, player);
     out.emit({ kind: "welcomed", player });
   }

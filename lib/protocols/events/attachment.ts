@@ -13,14 +13,18 @@ export interface AttachmentOptions {
 }
 
 const JOIN_AGAIN_MS = 1_000;
+/** A server that answers at one address is not asked at the next one: it would take us for two. */
+const NEXT_ADDRESS_MS = 250;
 
 /**
- * A client's hold on its server: asks all addresses of it to be let in, stays with the one that answers
- * first, says now and then that it is there, and begins anew when that one falls silent.
+ * A client's hold on its server: asks its addresses one after the other to be let in, then all of them again
+ * and again; stays with the one that answers first, says now and then that it is there, and begins anew when that one falls silent.
  */
 export class Attachment {
   readonly #options: AttachmentOptions;
   #servers: readonly Peer[] = [];
+  /** How many of them were asked. */
+  #asked = 0;
   #server: Peer | undefined;
   #heardAt = -Infinity;
   #speaksAt = Infinity;
@@ -42,8 +46,7 @@ export class Attachment {
   /** Begins to ask these addresses of one server. */
   begin(servers: readonly Peer[], now: number, out: Outbox<never>): void {
     this.#servers = servers;
-    this.#server = undefined;
-    this.#speaksAt = now;
+    this.#seek(now);
     this.advance(now, out);
   }
 
@@ -74,18 +77,10 @@ export class Attachment {
   /** Says what is due. Returns whether the server was lost by its silence. */
   advance(now: number, out: Outbox<never>): boolean {
     const isLost = this.#server !== undefined && now >= this.#lostAt;
-    if (isLost) {
-      this.#server = undefined;
-      this.#speaksAt = now;
-    }
+    if (isLost) this.#seek(now);
     if (now < this.#speaksAt) return isLost;
-    const { join, heartbeat } = this.#options;
-    if (this.#server) {
-      this.say(heartbeat, now, out);
-    } else {
-      for (const server of this.#servers) out.send(server, join);
-      this.#speaksAt = now + JOIN_AGAIN_MS;
-    }
+    if (this.#server) this.say(this.#options.heartbeat, now, out);
+    else this.#ask(now, out);
     return isLost;
   }
 
@@ -97,6 +92,20 @@ export class Attachment {
   /** Whether an address is one of the server's. */
   remembers(peer: Peer): boolean {
     return this.#servers.includes(peer);
+  }
+
+  #seek(now: number): void {
+    this.#server = undefined;
+    this.#asked = 0;
+    this.#speaksAt = now;
+  }
+
+  #ask(now: number, out: Outbox<never>): void {
+    const isFirstTurn = this.#asked < this.#servers.length;
+    const addresses = isFirstTurn ? [this.#servers[this.#asked++]!] : this.#servers;
+    for (const server of addresses) out.send(server, this.#options.join);
+    const isOneLeft = this.#asked < this.#servers.length;
+    this.#speaksAt = now + (isOneLeft ? NEXT_ADDRESS_MS : JOIN_AGAIN_MS);
   }
 
   get #lostAt(): number {
