@@ -53,17 +53,9 @@ export function decodeMsgpack(
   { depthMax = MSGPACK_DEPTH_MAX, texts = false }: MsgpackOptions = {},
 ): MsgpackValue | undefined {
   const reader = new Reader(bytes, depthMax, texts);
-  try {
-    const value = reader.value(0);
-    return reader.isAtEnd ? value : undefined;
-  } catch (error) {
-    if (error === MALFORMED) return undefined;
-    throw error;
-  }
+  const value = reader.value(0);
+  return reader.isAtEnd ? value : undefined;
 }
-
-/** Thrown inside of this file only, and made once: a stack trace costs more than the datagram. */
-const MALFORMED = new RangeError("not MessagePack");
 
 const NIL = 0xc0;
 const FALSE = 0xc2;
@@ -89,6 +81,7 @@ const ARRAY32 = 0xdd;
 const MAP16 = 0xde;
 const MAP32 = 0xdf;
 
+/** Gives undefined for what is none: throwing costs more than the datagram that is thrown away. */
 class Reader {
   readonly #bytes: Uint8Array;
   // Of #bytes, and kept, since to ask for them costs as much as to make a view of them.
@@ -111,9 +104,9 @@ class Reader {
     return this.#at === this.#bytes.length;
   }
 
-  value(depth: number): MsgpackValue {
+  value(depth: number): MsgpackValue | undefined {
     const head = this.#bytes[this.#at++];
-    if (head === undefined) throw MALFORMED;
+    if (head === undefined) return undefined;
     if (head < 0x80) return head;
     if (head < 0x90) return this.#map(head & 0x0f, depth);
     if (head < 0xa0) return this.#values(head & 0x0f, depth);
@@ -139,9 +132,9 @@ class Reader {
       case STR32:
         return this.#raw(this.#unsigned(4));
       case FLOAT32:
-        return this.#dataView.getFloat32(this.#skip(4));
+        return this.#has(4) ? this.#dataView.getFloat32(this.#skip(4)) : undefined;
       case FLOAT64:
-        return this.#dataView.getFloat64(this.#skip(8));
+        return this.#has(8) ? this.#dataView.getFloat64(this.#skip(8)) : undefined;
       case UINT8:
         return this.#unsigned(1);
       case UINT16:
@@ -149,15 +142,15 @@ class Reader {
       case UINT32:
         return this.#unsigned(4);
       case UINT64:
-        return narrowed(this.#dataView.getBigUint64(this.#skip(8)));
+        return this.#has(8) ? narrowed(this.#dataView.getBigUint64(this.#skip(8))) : undefined;
       case INT8:
-        return this.#dataView.getInt8(this.#skip(1));
+        return this.#has(1) ? this.#dataView.getInt8(this.#skip(1)) : undefined;
       case INT16:
-        return this.#dataView.getInt16(this.#skip(2));
+        return this.#has(2) ? this.#dataView.getInt16(this.#skip(2)) : undefined;
       case INT32:
-        return this.#dataView.getInt32(this.#skip(4));
+        return this.#has(4) ? this.#dataView.getInt32(this.#skip(4)) : undefined;
       case INT64:
-        return narrowed(this.#dataView.getBigInt64(this.#skip(8)));
+        return this.#has(8) ? narrowed(this.#dataView.getBigInt64(this.#skip(8))) : undefined;
       case ARRAY16:
         return this.#values(this.#unsigned(2), depth);
       case ARRAY32:
@@ -167,43 +160,53 @@ class Reader {
       case MAP32:
         return this.#map(this.#unsigned(4), depth);
       default:
-        throw MALFORMED; // 0xc1 is never used; extension types mean nothing here.
+        return undefined; // 0xc1 is never used; extension types mean nothing here.
     }
   }
 
-  #map(length: number, depth: number): MsgpackMap {
-    return new MsgpackMap(this.#values(2 * length, depth));
+  #map(length: number | undefined, depth: number): MsgpackMap | undefined {
+    const entries = length === undefined ? undefined : this.#values(2 * length, depth);
+    return entries && new MsgpackMap(entries);
   }
 
   /** Each value takes a byte at least, so no more are begun than there are bytes. */
-  #values(count: number, depth: number): MsgpackValue[] {
-    if (depth >= this.#depthMax || count > this.#bytes.length - this.#at) throw MALFORMED;
+  #values(count: number | undefined, depth: number): MsgpackValue[] | undefined {
+    if (count === undefined || depth >= this.#depthMax || !this.#has(count)) return undefined;
     const values: MsgpackValue[] = [];
-    for (let left = count; left > 0; left--) values.push(this.value(depth + 1));
+    for (let left = count; left > 0; left--) {
+      const value = this.value(depth + 1);
+      if (value === undefined) return undefined;
+      values.push(value);
+    }
     return values;
   }
 
-  #raw(length: number): string | Uint8Array {
+  #raw(length: number | undefined): string | Uint8Array | undefined {
     const bytes = this.#bytesOf(length);
-    return this.#texts ? textOf(bytes) ?? bytes : bytes;
+    return bytes && this.#texts ? textOf(bytes) ?? bytes : bytes;
   }
 
-  #bytesOf(length: number): Uint8Array {
-    const start = this.#skip(length);
-    return new Uint8Array(this.#buffer, this.#offset + start, length);
+  #bytesOf(length: number | undefined): Uint8Array | undefined {
+    if (length === undefined || !this.#has(length)) return undefined;
+    return new Uint8Array(this.#buffer, this.#offset + this.#skip(length), length);
   }
 
-  #unsigned(size: 1 | 2 | 4): number {
+  #unsigned(size: 1 | 2 | 4): number | undefined {
+    if (!this.#has(size)) return undefined;
     const start = this.#skip(size);
     let value = 0;
     for (let at = start; at < start + size; at++) value = 256 * value + this.#bytes[at]!;
     return value;
   }
 
-  /** Where the next so many bytes begin. */
+  /** Whether so many bytes are left. */
+  #has(length: number): boolean {
+    return length <= this.#bytes.length - this.#at;
+  }
+
+  /** Where the next so many bytes begin, which are there. */
   #skip(length: number): number {
     const start = this.#at;
-    if (length > this.#bytes.length - start) throw MALFORMED;
     this.#at = start + length;
     return start;
   }

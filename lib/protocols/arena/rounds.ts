@@ -102,7 +102,7 @@ export class Rounds {
 
   /** While a round takes longer than a step, tells those who move at least of themselves. */
   tellOwn(now: number, out: Outbox<Lagging>): void {
-    if (!this.#round) return;
+    if (!this.#round || this.#hub.clients.size === 0) return;
     const clients = [...this.#hub.clients];
     const count = Math.min(clients.length, Math.ceil(OWN_LISTS_PER_SECOND / this.#tickRateHz));
     const first = this.#ownCursor % clients.length;

@@ -81,8 +81,12 @@ const TRIAL_MS = 5_000;
 /** Reliable messages on their way to one client, after and before its first ack. */
 const ON_THE_WAY_MAX = 64;
 const ON_THE_WAY_UNPROVED_MAX = 2;
-/** What a network is sent besides reliable messages while its clients have acked nothing, in bytes. */
+/** So many numbers a client may try before one of them is right: whoever forges its address has to guess. */
+const FIRST_ACKS_MAX = 256;
+/** What a network is sent while its clients are present, but have acked nothing, in bytes; */
 const TRIAL_BUDGET = { perSecond: 2_000, burst: 16_000, keysMax: 4_096 };
+/** and of reliable messages, which the others must not crowd out. */
+const RELIABLE_TRIAL_BUDGET = { ...TRIAL_BUDGET, perSecond: 1_000 };
 
 class Session implements Client {
   readonly peer: Peer;
@@ -90,6 +94,8 @@ class Session implements Client {
   readonly delivery: Delivery;
   isPresent = false;
   hasAcked = false;
+  /** Numbers it acked before one of them was right. */
+  guesses = 0;
   presentAt = Infinity;
 
   constructor(peer: Peer, number: number, sequence: Sequence) {
@@ -116,6 +122,7 @@ export class Hub<Message extends { kind: string }, Event> {
   readonly #silences = new Deadlines<Session>();
   readonly #deliveries = new Deadlines<Session>();
   readonly #trialBudget = new Budget(TRIAL_BUDGET);
+  readonly #reliableTrialBudget = new Budget(RELIABLE_TRIAL_BUDGET);
   #nextNumber = 1;
   #resends = 0;
 
@@ -197,9 +204,7 @@ export class Hub<Message extends { kind: string }, Event> {
 
   /** Whether so many bytes more may be sent to somebody present; if so, they are accounted for. */
   maySend(client: Client, bytes: number, now: number): boolean {
-    const { hasAcked, peer } = client as Session;
-    return hasAcked || !this.#options.hasAcks ||
-      this.#trialBudget.take(peer.network, now, bytes);
+    return this.#mayBeSent(client as Session, bytes, now, this.#trialBudget);
   }
 
   /** The number of the next message to anybody, in the row that all share. */
@@ -292,6 +297,8 @@ export class Hub<Message extends { kind: string }, Event> {
     now: number,
     out: Outbox<Event>,
   ): void {
+    if (!session.hasAcked) session.guesses += sequences.length;
+    if (session.guesses > FIRST_ACKS_MAX) return;
     for (const sequence of sequences) {
       if (!session.delivery.ack(sequence)) continue;
       session.hasAcked = true;
@@ -300,15 +307,28 @@ export class Hub<Message extends { kind: string }, Event> {
   }
 
   #deliver(session: Session, now: number, out: Outbox<Event>): void {
-    const { delivery, peer } = session;
+    const { delivery } = session;
     const resends = delivery.takeResends(now);
     if (!this.#isOpen(session)) return; // Whoever is told that something is given up may close.
     this.#resends += resends.length;
-    for (const bytes of resends) out.send(peer, bytes);
-    for (const bytes of delivery.takeFirstSends(now, session.onTheWayMax)) out.send(peer, bytes);
+    for (const bytes of resends) this.#post(session, bytes, now, out);
+    for (const bytes of delivery.takeFirstSends(now, session.onTheWayMax)) {
+      this.#post(session, bytes, now, out);
+    }
     const nextAt = delivery.nextAt(session.onTheWayMax);
     if (nextAt === Infinity) this.#deliveries.delete(session);
     else this.#deliveries.set(session, Math.max(nextAt, now + 1));
+  }
+
+  /** What the budget has no room for is lost, as any datagram may be. A welcome is not accounted for. */
+  #post(session: Session, bytes: Uint8Array, now: number, out: Outbox<Event>): void {
+    const { isPresent, peer } = session;
+    const budget = this.#reliableTrialBudget;
+    if (!isPresent || this.#mayBeSent(session, bytes.length, now, budget)) out.send(peer, bytes);
+  }
+
+  #mayBeSent({ hasAcked, peer }: Session, bytes: number, now: number, budget: Budget): boolean {
+    return hasAcked || !this.#options.hasAcks || budget.take(peer.network, now, bytes);
   }
 
   #isOpen(session: Session): boolean {

@@ -654,3 +654,38 @@ Deno.test("Hub takes what is sent to others and to who goes when somebody goes",
   assertEquals(house.takeSentTo(two!.peer).length, 1);
   house.checkSilence();
 });
+
+Deno.test("Hub believes no ack of who tried 256 numbers before, until it comes anew", () => {
+  const house = new House();
+  const [eve] = peersOf(1) as [Peer];
+  const guess = (from: number, count: number): string =>
+    house.ack(eve, ...Array.from({ length: count }, (_, index) => from + index));
+  house.receive(JOIN, eve);
+  guess(5_000, 200);
+  guess(5_200, 57);
+  house.ack(eve, 0); // What it was sent, but one guess too late.
+  assertEquals([house.hub.unproved, house.hub.clients.size], [1, 0]);
+  house.wait(10_000);
+  house.receive(JOIN, eve);
+  guess(house.takeSentTo(eve).at(-1)!, 256);
+  assertEquals(house.hub.clients.size, 1);
+  guess(5_000, 1_000); // Proved is proved.
+  house.send([...house.hub.clients][0]!);
+  guess(house.takeSentTo(eve).at(-1)!, 1);
+  assertEquals(house.told.at(-1), "message true");
+});
+
+Deno.test("Hub accounts for reliable messages to who acks nothing, apart from the others", () => {
+  const house = new House();
+  const [mute] = peersOf(1) as [Peer];
+  const client = house.enterSilently(mute);
+  house.takeSentTo(mute);
+  assert(house.hub.maySend(client, TRIAL_BYTES, house.now), "the others' budget");
+  for (let second = 0; second < 60; second++) {
+    house.send(client, "long", 4_000);
+    house.receive(PLAY, mute);
+    house.wait(1_000);
+  }
+  const bytes = house.out.takeSent().reduce((sum, { bytes }) => sum + bytes.length, 0);
+  assert(bytes > 40_000 && bytes <= TRIAL_BYTES + 60 * 1_000, `${bytes} bytes`);
+});
