@@ -33,7 +33,7 @@ import {
 } from "../../lib/protocols/arena/wire.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { forEachSeed } from "../support/seeds.ts";
-import { Host, type LinkFaults, Network } from "./network.ts";
+import { Host, maybe, Network, NO_FAULTS, type Troubles, troublesFor } from "./network.ts";
 
 Deno.test("createArenaServer() and createArenaClient() agree whatever the network does", () => {
   forEachSeed(120, (seed) => void play(seed));
@@ -53,13 +53,9 @@ const SENDS_MAX = 10;
 /** Longer than any datagram is on its way: the new one gets nothing that was sent to the old. */
 const DOWN_MS_MIN = 400;
 const DOWN_MS_MAX = 2_000;
-const NO_FAULTS: LinkFaults = { loss: 0, duplication: 0, delayMs: 1, jitterMs: 0 };
 
-/** What goes wrong with this seed; each kind of fault is missing in every second one. */
-interface Plan extends LinkFaults {
-  cutsPerClient: number;
-  leaving: number;
-  restarting: number;
+/** What goes wrong with this seed. */
+interface Plan extends Troubles {
   serverRestarts: number;
   /** Share of the actions that are shots. */
   firing: number;
@@ -69,19 +65,12 @@ interface Plan extends LinkFaults {
 }
 
 function planFor(random: Random): Plan {
-  const maybe = (most: number): number => random() < 0.5 ? 0 : random() * most;
   return {
-    loss: maybe(0.3),
-    duplication: maybe(0.2),
-    delayMs: maybe(100),
-    jitterMs: maybe(200),
-    cutsPerClient: maybe(1),
-    leaving: maybe(0.4),
-    restarting: maybe(0.4),
+    ...troublesFor(random),
     serverRestarts: random() < 0.6 ? 0 : 1,
-    firing: maybe(0.7),
-    serverSendMs: maybe(0.5),
-    timerLateMs: maybe(2),
+    firing: maybe(random, 0.7),
+    serverSendMs: maybe(random, 0.5),
+    timerLateMs: maybe(random, 2),
     tickRateHz: [5, 10, 20][Math.floor(random() * 3)]!,
   };
 }

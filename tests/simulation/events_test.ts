@@ -31,7 +31,7 @@ import {
 } from "../../lib/protocols/events/server.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { forEachSeed } from "../support/seeds.ts";
-import { Host, type LinkFaults, Network } from "./network.ts";
+import { Host, maybe, Network, NO_FAULTS, type Troubles, troublesFor } from "./network.ts";
 
 const FORMATS: Record<string, EventFormat> = {
   JSON: jsonFormat(),
@@ -63,13 +63,9 @@ const DOWN_MS_MIN = 400;
 const DOWN_MS_MAX = 8_000;
 /** Nothing is sent again later than this after it was first sent, if its client is heard. */
 const GIVE_UP_MS = 17_500;
-const NO_FAULTS: LinkFaults = { loss: 0, duplication: 0, delayMs: 1, jitterMs: 0 };
 
-/** What goes wrong with this seed; each kind of fault is missing in every second one. */
-interface Plan extends LinkFaults {
-  cutsPerClient: number;
-  leaving: number;
-  restarting: number;
+/** What goes wrong with this seed. */
+interface Plan extends Troubles {
   serverRestarts: number;
   /** Share of the clients that ever say anything. */
   talking: number;
@@ -82,19 +78,12 @@ interface Plan extends LinkFaults {
 }
 
 function planFor(random: Random): Plan {
-  const maybe = (most: number): number => random() < 0.5 ? 0 : random() * most;
   return {
-    loss: maybe(0.3),
-    duplication: maybe(0.3),
-    delayMs: maybe(100),
-    jitterMs: maybe(200),
-    cutsPerClient: maybe(1),
-    leaving: maybe(0.4),
-    restarting: maybe(0.5),
+    ...troublesFor(random),
     serverRestarts: random() < 0.6 ? 0 : 1,
     talking: random() < 0.3 ? 0 : random(),
-    sendMs: maybe(0.5),
-    timerLateMs: maybe(2),
+    sendMs: maybe(random, 0.5),
+    timerLateMs: maybe(random, 2),
     everyMs: 50 + random() * 400,
     greets: random() < 0.5,
   };

@@ -22,6 +22,37 @@ export interface LinkFaults {
   jitterMs: number;
 }
 
+/** A network on which nothing goes wrong. */
+export const NO_FAULTS: LinkFaults = { loss: 0, duplication: 0, delayMs: 1, jitterMs: 0 };
+
+/** What goes wrong in a game; each kind of fault is missing in every second one. */
+export interface Troubles extends LinkFaults {
+  /** How often a client is cut off, on average. */
+  cutsPerClient: number;
+  /** Share of the clients that leave. */
+  leaving: number;
+  /** Share of the clients that are started anew. */
+  restarting: number;
+}
+
+/** None, or a share of the most. */
+export function maybe(random: Random, most: number): number {
+  return random() < 0.5 ? 0 : random() * most;
+}
+
+/** Troubles of all kinds. */
+export function troublesFor(random: Random): Troubles {
+  return {
+    loss: maybe(random, 0.3),
+    duplication: maybe(random, 0.2),
+    delayMs: maybe(random, 100),
+    jitterMs: maybe(random, 200),
+    cutsPerClient: maybe(random, 1),
+    leaving: maybe(random, 0.4),
+    restarting: maybe(random, 0.4),
+  };
+}
+
 /** Rewrites addresses on the way, as routers do. */
 export interface Routers {
   /** A datagram leaves a machine; undefined when it gets nowhere. */

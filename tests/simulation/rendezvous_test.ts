@@ -27,7 +27,7 @@ import { decode } from "../../lib/protocols/rendezvous/wire.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { forEachSeed } from "../support/seeds.ts";
 import { canReach, type Home, type HomeKind, Homes } from "./homes.ts";
-import { Host, type LinkFaults, Network } from "./network.ts";
+import { Host, Network, NO_FAULTS } from "./network.ts";
 
 Deno.test("createPlayer() reaches everybody it can, and only them, whatever the network does", () => {
   forEachSeed(200, (seed) => void play(seed));
@@ -45,7 +45,6 @@ const SETTLE_MS = 60_000;
 const CHECK_MS = 4_000;
 const GAMES = 2;
 const JOINERS = 4;
-const NO_FAULTS: LinkFaults = { loss: 0, duplication: 0, delayMs: 1, jitterMs: 0 };
 
 function play(seed: number): number {
   const world = new World(seededRandom(seed));

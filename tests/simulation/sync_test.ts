@@ -31,7 +31,7 @@ import {
 } from "../../lib/protocols/sync/wire.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { forEachSeed } from "../support/seeds.ts";
-import { Host, type LinkFaults, Network } from "./network.ts";
+import { Host, maybe, Network, NO_FAULTS, type Troubles, troublesFor } from "./network.ts";
 
 Deno.test("createSyncServer() and createSyncClient() agree whatever the network does", () => {
   forEachSeed(200, (seed) => void play(seed));
@@ -55,13 +55,9 @@ const NUMBERS_PER_SERVER = 1_000_000;
 /** Longer than any datagram is on its way: the new server gets nothing that was sent to the old. */
 const DOWN_MS_MIN = 400;
 const DOWN_MS_MAX = 2_000;
-const NO_FAULTS: LinkFaults = { loss: 0, duplication: 0, delayMs: 1, jitterMs: 0 };
 
-/** What goes wrong with this seed; each kind of fault is missing in every second one. */
-interface Plan extends LinkFaults {
-  cutsPerClient: number;
-  leaving: number;
-  restarting: number;
+/** What goes wrong with this seed. */
+interface Plan extends Troubles {
   serverRestarts: number;
   /** Share of the clients that ever send a state; the others only keep themselves alive. */
   talking: number;
@@ -72,19 +68,12 @@ interface Plan extends LinkFaults {
 }
 
 function planFor(random: Random): Plan {
-  const maybe = (most: number): number => random() < 0.5 ? 0 : random() * most;
   return {
-    loss: maybe(0.3),
-    duplication: maybe(0.2),
-    delayMs: maybe(100),
-    jitterMs: maybe(200),
-    cutsPerClient: maybe(1),
-    leaving: maybe(0.4),
-    restarting: maybe(0.4),
+    ...troublesFor(random),
     serverRestarts: random() < 0.7 ? 0 : 1,
     talking: random() < 0.15 ? 0 : 0.9,
-    serverSendMs: maybe(0.5),
-    timerLateMs: maybe(2),
+    serverSendMs: maybe(random, 0.5),
+    timerLateMs: maybe(random, 2),
     rateHz: 5 + Math.floor(random() * 6),
     eagerPacketsPerSecond: random() < 0.8 ? 0 : 600,
   };
