@@ -30,6 +30,15 @@ export function canonicalIp(text: string): string | undefined {
 }
 
 /**
+ * Whether this is an address of the machine itself: nobody outside of it can send from there.
+ *
+ * @param ip In its canonical spelling.
+ */
+export function isLoopback(ip: string): boolean {
+  return ip === "::1" || ip.startsWith("127.");
+}
+
+/**
  * Whether one host may have this address: it is not 0.0.0.0 or `::`, multicast or broadcast. What a
  * stranger says is an address must pass this before anything is sent there.
  *

@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { mappedIpv4 } from "../../lib/hosts/address.ts";
-import { canonicalIp, isUnicast, normalizeIp } from "../../lib/parts/ip.ts";
+import { canonicalIp, isLoopback, isUnicast, normalizeIp } from "../../lib/parts/ip.ts";
 
 Deno.test("normalizeIp() writes an IPv4-mapped address as the IPv4 address it is", () => {
   assertEquals(normalizeIp("::ffff:192.0.2.7"), "192.0.2.7");
@@ -58,4 +58,11 @@ Deno.test("isUnicast() tells the addresses of one host from those of none or man
   const others = ["0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.250", "240.0.0.1"]
     .concat(["255.255.255.255", "::", "ff02::1", "ff0e::fb"]);
   for (const ip of others) assertEquals(isUnicast(ip), false, ip);
+});
+
+Deno.test("isLoopback() knows the addresses of the machine itself", () => {
+  for (const ip of ["127.0.0.1", "127.255.255.254", "::1"]) assert(isLoopback(ip), ip);
+  for (const ip of ["128.0.0.1", "12.7.0.0", "1.127.0.1", "::", "::11", "fe80::1", "::127.0.0.1"]) {
+    assert(!isLoopback(ip), ip);
+  }
 });

@@ -5,13 +5,14 @@
  * | stage | begins with | is sent | ends |
  * | --- | --- | --- | --- |
  * | unproved | a first message, unless it is an ack | what its owner says on admission, three times at most | 10 s after |
- * | present | an ack of that, or what only a player says | everything; before its first ack within a budget | after `silenceMs` of silence |
+ * | present | an ack of that, or what only a player says | everything; before its first ack within a budget | after `silenceMs` of silence, 10 s before its first ack |
  *
  * Whoever forges a sender's address cannot ack for it. So a victim gets little: a welcome, and what the
- * budget of its network allows.
+ * budget of its network allows. Loopback addresses cannot be forged from outside, and are believed.
  */
 import { Budget } from "../../parts/budget.ts";
 import { Deadlines } from "../../parts/deadlines.ts";
+import { isLoopback } from "../../parts/ip.ts";
 import type { Outbox, Peer } from "../engine.ts";
 import { Delivery, type Reliable, Sequence } from "./delivery.ts";
 
@@ -93,19 +94,21 @@ class Session implements Client {
   readonly number: number;
   readonly delivery: Delivery;
   isPresent = false;
-  hasAcked = false;
+  /** It acked something, or nobody could forge its address, or nobody is asked to ack. */
+  isBelieved: boolean;
   /** Numbers it acked before one of them was right. */
   guesses = 0;
   presentAt = Infinity;
 
-  constructor(peer: Peer, number: number, sequence: Sequence) {
+  constructor(peer: Peer, number: number, sequence: Sequence, isBelieved: boolean) {
+    this.isBelieved = isBelieved;
     this.peer = peer;
     this.number = number;
     this.delivery = new Delivery(sequence);
   }
 
   get onTheWayMax(): number {
-    return this.hasAcked ? ON_THE_WAY_MAX : ON_THE_WAY_UNPROVED_MAX;
+    return this.isBelieved ? ON_THE_WAY_MAX : ON_THE_WAY_UNPROVED_MAX;
   }
 }
 
@@ -262,9 +265,10 @@ export class Hub<Message extends { kind: string }, Event> {
     // Who is slow to answer makes room: a flood of forged addresses keeps nobody out who answers at once.
     const [eldest] = this.#unproved;
     if (eldest && this.#unproved.size >= clientsMax) this.close(eldest, "displaced", now, out);
-    const { firstSequence } = this.#options;
+    const { firstSequence, hasAcks } = this.#options;
+    const isBelieved = !hasAcks || isLoopback(peer.ip);
     const sequence = firstSequence ? new Sequence(firstSequence()) : this.#sequence;
-    const session = new Session(peer, this.#nextNumber++, sequence);
+    const session = new Session(peer, this.#nextNumber++, sequence, isBelieved);
     this.#sessions.set(peer, session);
     this.#networks.set(peer.network, (this.#networks.get(peer.network) ?? 0) + 1);
     this.#unproved.add(session);
@@ -276,9 +280,8 @@ export class Hub<Message extends { kind: string }, Event> {
   /** Whether there is a place among those who are present; somebody who never acks loses one. */
   #makeRoom(now: number, out: Outbox<Event>): boolean {
     if (this.#present.size < this.#options.clientsMax) return true;
-    if (!this.#options.hasAcks) return false;
     for (const session of this.#present) {
-      if (session.hasAcked || now - session.presentAt < TRIAL_MS) continue;
+      if (session.isBelieved || now - session.presentAt < TRIAL_MS) continue;
       this.close(session, "displaced", now, out);
       return true;
     }
@@ -287,7 +290,9 @@ export class Hub<Message extends { kind: string }, Event> {
 
   #heard(session: Session, now: number): void {
     if (!session.isPresent) return; // It could be anybody, and has its time.
-    this.#silences.set(session, now + this.#options.silenceMs);
+    const { silenceMs } = this.#options;
+    const patienceMs = session.isBelieved ? silenceMs : Math.min(silenceMs, UNPROVED_MS);
+    this.#silences.set(session, now + patienceMs);
     session.delivery.heard();
   }
 
@@ -297,11 +302,13 @@ export class Hub<Message extends { kind: string }, Event> {
     now: number,
     out: Outbox<Event>,
   ): void {
-    if (!session.hasAcked) session.guesses += sequences.length;
+    if (!session.isBelieved) session.guesses += sequences.length;
     if (session.guesses > FIRST_ACKS_MAX) return;
     for (const sequence of sequences) {
       if (!session.delivery.ack(sequence)) continue;
-      session.hasAcked = true;
+      if (!this.#isOpen(session)) return; // Whoever is told that something arrived may close.
+      session.isBelieved = true;
+      this.#heard(session, now);
       this.present(session, now, out);
     }
   }
@@ -327,8 +334,8 @@ export class Hub<Message extends { kind: string }, Event> {
     if (!isPresent || this.#mayBeSent(session, bytes.length, now, budget)) out.send(peer, bytes);
   }
 
-  #mayBeSent({ hasAcked, peer }: Session, bytes: number, now: number, budget: Budget): boolean {
-    return hasAcked || !this.#options.hasAcks || budget.take(peer.network, now, bytes);
+  #mayBeSent({ isBelieved, peer }: Session, bytes: number, now: number, budget: Budget): boolean {
+    return isBelieved || budget.take(peer.network, now, bytes);
   }
 
   #isOpen(session: Session): boolean {

@@ -300,15 +300,46 @@ Deno.test("Hub forgets who is present after so long without a word, an ack count
   }
 });
 
-Deno.test("Hub counts the silence of who comes without an ack from then on", () => {
+Deno.test("Hub waits 10 s for the next word of who is present without an ack, and longer after it", () => {
+  for (
+    const [address, silenceMs, patienceMs] of [
+      [ADA, 60_000, 10_000],
+      [ADA, 3_000, 3_000],
+      ["127.0.0.1:1", 60_000, 60_000], // Nobody forges that.
+      ["[::1]:1", 60_000, 60_000],
+    ] as const
+  ) {
+    const [house, ada] = [new House({ silenceMs }), peerAt(address)];
+    house.receive(JOIN, ada);
+    house.wait(9_000);
+    house.receive(PLAY, ada);
+    house.wait(patienceMs - 1);
+    assert(house.hub.remembers(ada), `${address} ${silenceMs}`);
+    house.receive(SAY, ada);
+    house.wait(patienceMs - 1);
+    assert(house.hub.remembers(ada), `${address} ${silenceMs}`);
+    house.wait(1);
+    assert(!house.hub.remembers(ada), `${address} ${silenceMs}`);
+  }
   const [house, ada] = [new House({ silenceMs: 60_000 }), peerAt(ADA)];
-  house.receive(JOIN, ada);
+  const { peer } = house.enterSilently(ada);
   house.wait(9_000);
-  house.receive(PLAY, ada);
+  house.ack(peer, 0);
   house.wait(59_999);
-  assert(house.hub.remembers(ada));
+  assert(house.hub.remembers(ada), "the ack counts");
   house.wait(1);
   assert(!house.hub.remembers(ada));
+});
+
+Deno.test("Hub believes who cannot be forged: no budget, no place lost", () => {
+  const house = new House({ clientsMax: 1 });
+  const client = house.enterSilently(peerAt("127.0.0.1:1"));
+  for (let sends = 0; sends < 100; sends++) assert(house.hub.maySend(client, 10_000, house.now));
+  house.wait(6_000);
+  assertEquals(house.receive(JOIN, peerAt(ADA)), "full");
+  const other = new House();
+  const ben = other.enterSilently(peerAt(BEN));
+  assert(other.hub.maySend(ben, TRIAL_BYTES, 0) && !other.hub.maySend(ben, 1, 0));
 });
 
 Deno.test("Hub.close() ends a connection once, and gives up what was on its way", () => {
@@ -453,8 +484,9 @@ Deno.test("Hub.receive() lets no more in of one network than it may, proved or n
   assertEquals([house.told, house.hub.remembers(four!)], [[], false]);
   assertEquals(house.receive(JOIN, peerAt(ADA)), "taken");
   house.wait(10_000);
-  assertEquals(house.receive(JOIN, four!), "taken", "one was forgotten");
-  assertEquals(house.receive(JOIN, two!), "full-network");
+  assertEquals(house.receive(JOIN, four!), "taken", "two were forgotten");
+  assertEquals(house.receive(JOIN, two!), "taken");
+  assertEquals(house.receive(JOIN, three!), "full-network");
 });
 
 Deno.test("Hub.receive() counts the clients of an IPv6 network together", () => {
