@@ -50,8 +50,8 @@ interface Round {
  * What leaves for everybody, round after round: who moved, and what is in the air.
  *
  * A round follows a step. Its parts go out one after the other, each to all; sending yields to receiving
- * and to the steps, and when it takes longer than a step rounds come less often. Meanwhile the others have
- * to wait, but each player gets the list it is in itself: it should not feel the crowd in its own hands. Many bullets do not keep
+ * and to the steps, and when it takes longer than a step rounds come less often. Meanwhile each player is
+ * told of itself at every step: it should not feel the crowd in its own hands. Nor do many bullets keep
  * players waiting: they take half of what is sent at most, and come with every second or third round.
  */
 export class Rounds {

@@ -39,7 +39,7 @@ export type ArenaEvent =
 export interface ArenaServerOptions {
   /** Steps a second, 1 to 1000. Default 60. */
   tickRateHz?: number;
-  /** A player not heard for so long has left. Below 35,000 the original's clients lose theirs. Default 35,000. */
+  /** A player not heard for so long has left. Unity clients are silent for 30 s. Default 35,000. */
   silenceMs?: number;
   /** Players at most. Default 512. */
   playersMax?: number;
@@ -81,6 +81,9 @@ export interface ArenaServer extends Engine<ArenaEvent> {
 const WELCOME_AGAIN_MS = 1_000;
 /** Who is gone is told once more after this: a list that was on its way may have overtaken the first. */
 const LEFT_AGAIN_MS = 1_000;
+/** When many left together: so many datagrams about it at once, and the next ones after a pause. */
+const LEFT_AGAIN_DATAGRAMS_MAX = 1_000;
+const LEFT_AGAIN_PAUSE_MS = 50;
 /** A server that is later than this lets time stand still, rather than be later still. */
 const CATCH_UP_MS = 250;
 const STALLED_EVERY_MS = 10_000;
@@ -108,6 +111,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   readonly #players = new Map<Client, Player>();
   /** Who left, to be told once more; the first to leave first. */
   readonly #departed: { number: number; againAt: number }[] = [];
+  #tellsAgainAt = -Infinity;
   #startedAt: number | undefined;
   /** Steps that were due so far, those that were left out included. */
   #dueSteps = 0;
@@ -166,7 +170,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
       this.#nextStepAt(),
       this.#hub.nextDeadline(),
       this.#rounds.nextSendAt(),
-      this.#departed[0]?.againAt ?? Infinity,
+      this.#nextTellingAt(),
     );
   }
 
@@ -264,17 +268,24 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     this.#rounds.introduce(client, now, out);
   }
 
+  #nextTellingAt(): number {
+    const [first] = this.#departed;
+    return first ? Math.max(first.againAt, this.#tellsAgainAt) : Infinity;
+  }
+
   #tellDepartedAgain(now: number, out: Outbox<ArenaEvent>): void {
-    let told = 0;
-    for (const { number, againAt } of this.#departed) {
-      if (againAt > now) break;
-      told++;
+    if (now < this.#nextTellingAt()) return;
+    this.#tellsAgainAt = now + LEFT_AGAIN_PAUSE_MS;
+    const { clients } = this.#hub;
+    const most = Math.ceil(LEFT_AGAIN_DATAGRAMS_MAX / Math.max(1, clients.size));
+    const due = this.#departed.findIndex(({ againAt }) => againAt > now);
+    const told = this.#departed.splice(0, Math.min(most, due < 0 ? Infinity : due));
+    for (const { number } of told) {
       const bytes = encodeLeft(this.#hub.nextSequence(), false, number);
-      for (const client of this.#hub.clients) {
+      for (const client of clients) {
         if (this.#hub.maySend(client, bytes.length, now)) out.send(client.peer, bytes);
       }
     }
-    this.#departed.splice(0, told);
   }
 
   // ---- the simulation

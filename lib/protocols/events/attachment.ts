@@ -18,7 +18,8 @@ const NEXT_ADDRESS_MS = 250;
 
 /**
  * A client's hold on its server: asks its addresses one after the other to be let in, then all of them again
- * and again; stays with the one that answers first, says now and then that it is there, and begins anew when that one falls silent.
+ * and again. It stays with the one that answers first, says now and then that it is there, and begins anew
+ * when that one falls silent.
  */
 export class Attachment {
   readonly #options: AttachmentOptions;

@@ -25,7 +25,6 @@ const RESEND_MS_MAX = 2_000;
 const UNHEARD_SENDS_MAX = 3;
 /** A client that is heard, but never acks this, is spared it after so many times. */
 const SENDS_MAX = 10;
-const RESENDS_AT_ONCE_MAX = 8;
 /** Messages that wait for their turn; what finds no room is given up. */
 const WAITING_MAX = 1_024;
 
@@ -35,7 +34,7 @@ export interface Reliable {
   readonly write: (sequence: number) => Uint8Array;
   /** Told once: it was acked, or given up. */
   readonly settled?: (arrived: boolean) => void;
-  /** Whether what was added later has to wait until it is acked or given up. Default false. */
+  /** Whether it goes before all that wait, which stay until it is acked or given up. Default false. */
   readonly isAhead?: boolean;
 }
 
@@ -70,7 +69,8 @@ export class Delivery {
 
   /** Takes a message. */
   add(message: Reliable): void {
-    if (this.#waiting.length < WAITING_MAX) this.#waiting.push(message);
+    if (message.isAhead) this.#waiting.unshift(message);
+    else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(message);
     else message.settled?.(false);
   }
 
@@ -105,12 +105,11 @@ export class Delivery {
     return dueAt;
   }
 
-  /** Takes what is to be sent again now: the oldest first, and some at a time. */
+  /** Takes what is to be sent again now, the oldest first. */
   takeResends(now: number): Uint8Array[] {
     const due: Uint8Array[] = [];
     for (const [sequence, message] of this.#onTheWay) {
       if (message.dueAt > now || message.unheardSends >= UNHEARD_SENDS_MAX) continue;
-      if (due.length === RESENDS_AT_ONCE_MAX) break;
       if (message.sends >= SENDS_MAX) {
         this.#onTheWay.delete(sequence);
         message.settled?.(false);
@@ -135,9 +134,11 @@ export class Delivery {
 
   /** Whether it is the next one's turn. */
   #mayBegin(onTheWayMax: number): boolean {
-    if (this.#waiting.length === 0 || this.#onTheWay.size >= onTheWayMax) return false;
+    const [next] = this.#waiting;
+    if (!next) return false;
+    if (next.isAhead) return true;
     for (const { isAhead } of this.#onTheWay.values()) if (isAhead) return false;
-    return true;
+    return this.#onTheWay.size < onTheWayMax;
   }
 
   #begin(message: Reliable, now: number): Uint8Array {

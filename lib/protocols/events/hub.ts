@@ -26,7 +26,7 @@ export interface Client {
   readonly isPresent: boolean;
 }
 
-/** Why a client is gone: nothing was heard from it, the server sent it away, or somebody else needed its place. */
+/** Why a client is gone: it was not heard, the server sent it away, or somebody else needed its place. */
 export type Departure = "silent" | "closed" | "displaced";
 
 /**
@@ -79,8 +79,11 @@ export interface HubOwner<Message, Event> {
 const UNPROVED_MS = 10_000;
 /** Somebody present for so long without an ack makes room, when every place is taken. */
 const TRIAL_MS = 5_000;
-/** Reliable messages on their way to one client, after and before its first ack. */
-const ON_THE_WAY_MAX = 64;
+/**
+ * Reliable messages on their way to one client, after and before its first ack: so few that all clients
+ * together do not overrun the host's queue, when something has to be told to everybody.
+ */
+const ON_THE_WAY_MAX = 8;
 const ON_THE_WAY_UNPROVED_MAX = 2;
 /** So many numbers a client may try before one of them is right: whoever forges its address has to guess. */
 const FIRST_ACKS_MAX = 256;

@@ -433,6 +433,26 @@ Deno.test("createArenaServer() tells all others who left: until they ack it, and
   assertEquals(new Set(deaf.filter(({ needsAck }) => needsAck).map((one) => one.sequence)).size, 1);
 });
 
+Deno.test("createArenaServer() does not flood those who stay when many leave together", () => {
+  const table = new Table({ silenceMs: 8_000 });
+  const everybody = table.crowd(120);
+  const staying = everybody.slice(0, 10);
+  const heard = table.waitWith(staying, 11_000);
+  for (const peer of staying) {
+    const left = heard.get(peer)!.filter((message) => message.kind === "left");
+    for (const needsAck of [true, false]) {
+      const numbers = left.filter((message) => message.needsAck === needsAck)
+        .map((message) => message.kind === "left" ? message.number : 0);
+      assertEquals(new Set(numbers).size, 110, `asking for an ack: ${needsAck}`);
+    }
+  }
+  const perMoment = new Map<number, number>();
+  for (const { at, needsAck, kind } of [...heard.values()].flat()) {
+    if (kind === "left" && !needsAck) perMoment.set(at, (perMoment.get(at) ?? 0) + 1);
+  }
+  assertEquals([...perMoment.values()], [1_000, 100], "and the rest a moment later");
+});
+
 Deno.test("createArenaServer() wants to be called when it is time to tell once more who left", () => {
   const table = new Table();
   const [a, b] = [table.join(A), peerAt(B)];

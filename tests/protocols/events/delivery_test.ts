@@ -189,30 +189,12 @@ Deno.test("Delivery goes on with others while it spares one that was sent three 
   assertEquals(desk.resend(10_000), [1]);
 });
 
-Deno.test("Delivery sends again the oldest first, eight at once", () => {
+Deno.test("Delivery sends again the oldest first", () => {
   const desk = new Desk();
   desk.add(...upTo(20).map(String));
-  assertEquals(desk.begin(0), upTo(20));
-  assertEquals(desk.resend(500), upTo(8));
-  assertEquals(desk.delivery.nextAt(MANY), 500, "the others are due");
-  assertEquals(desk.resend(501), upTo(8, 8));
-  assertEquals(desk.resend(502), upTo(4, 16));
-  assertEquals([desk.resend(503), desk.delivery.nextAt(MANY)], [[], 1_500]);
-});
-
-Deno.test("Delivery lets what is given up take no place among the eight", () => {
-  const desk = new Desk();
-  desk.add("old");
   desk.begin(0);
-  desk.resentAt(15_500);
-  desk.add(...upTo(9).map(String));
-  desk.begin(16_000);
-  desk.delivery.heard();
-  assertEquals(desk.resend(17_500), upTo(8, 1));
-  assertEquals(desk.takeSettled(), ["old: false"]);
+  assertEquals(desk.resend(500), upTo(20));
 });
-
-// ---- turns
 
 Deno.test("Delivery.takeFirstSends() begins no more than may be on their way", () => {
   const desk = new Desk();
@@ -231,11 +213,13 @@ Deno.test("Delivery begins nothing after a message that goes ahead, until it is 
   desk.add("a");
   desk.delivery.add({ ...desk.message("first"), isAhead: true });
   desk.add("b", "c");
-  assertEquals([desk.begin(0), desk.delivery.nextAt(MANY)], [[0, 1], 500]);
+  assertEquals([desk.begin(0), desk.delivery.nextAt(MANY)], [[0], 500]);
+  assertEquals([desk.begin(10), desk.resend(500), desk.begin(500)], [[], [0], []]);
   desk.delivery.ack(0);
-  assertEquals([desk.begin(10), desk.resend(500), desk.begin(500)], [[], [1], []]);
-  desk.delivery.ack(1);
-  assertEquals([desk.delivery.nextAt(MANY), desk.begin(510)], [-Infinity, [2, 3]]);
+  assertEquals(desk.takeSettled(), ["first: true"]);
+  assertEquals([desk.delivery.nextAt(MANY), desk.begin(510)], [-Infinity, [1, 2, 3]]);
+  desk.delivery.add({ ...desk.message("again"), isAhead: true });
+  assertEquals(desk.begin(520, 3), [4], "also when as many are on their way as may be");
   const other = new Desk();
   other.delivery.add({ ...other.message("first"), isAhead: true });
   other.add("a");
