@@ -35,8 +35,8 @@ export interface EventServerEngineOptions {
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
   /**
-   * From 0 inclusive to 1 exclusive. The sequence numbers of each client begin anywhere, so that clients
-   * can tell a server that started anew, and nobody knows the numbers of others.
+   * From 0 inclusive to 1 exclusive. The sequence numbers to a client begin anywhere: so it can tell a server
+   * that was started anew, but for one in 10,001 that gives it the same numbers as before.
    */
   random: () => number;
 }
