@@ -67,7 +67,7 @@ export class ArenaObserver {
         return this.#logger.warning(
           "sending takes longer than a tick: players are told {hz} times a second what moved " +
             "instead of {tickRate}; the ticks stay on time",
-          { event: "lagging", hz: Math.round(event.hz), tickRate: event.tickRateHz },
+          { event: "lagging", hz: rateOf(event.hz), tickRate: event.tickRateHz },
         );
       case "stalled":
         return this.#logger.warning(
@@ -104,4 +104,9 @@ export class ArenaObserver {
       { event: "statistics", ...traffic, ...figures },
     );
   }
+}
+
+/** A whole number, unless little would be left of it. */
+function rateOf(hz: number): number {
+  return hz < 10 ? Math.round(10 * hz) / 10 : Math.round(hz);
 }

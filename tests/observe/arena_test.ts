@@ -48,6 +48,8 @@ Deno.test("ArenaObserver says what is wrong with the computer or too much for it
   assertMatch(log.lines[0]!, /^warning: .* told 21 times a second what moved instead of 60; /);
   assertMatch(log.lines[1]!, /^warning: .* the world stood still for 813 ms$/);
   assertEquals(log.records[0]!.properties, { event: "lagging", hz: 21, tickRate: 60 });
+  observer.observe({ kind: "lagging", hz: 0.46, tickRateHz: 60 });
+  assertMatch(log.lines[2]!, / told 0\.5 times a second /);
 });
 
 Deno.test("ArenaObserver and EchoObserver have a hint for every refusal", () => {
