@@ -82,6 +82,7 @@ export type {
   NamedEvent,
   Outgoing,
   Payload,
+  Welcome,
 } from "./protocols/events/format.ts";
 export { jsonFormat } from "./protocols/events/json.ts";
 export { msgpackFormat } from "./protocols/events/packed.ts";

@@ -3,7 +3,7 @@ import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Recent } from "../../parts/recent.ts";
 import { Attachment } from "./attachment.ts";
 import { SEQUENCE_MAX } from "./delivery.ts";
-import type { EventFormat, FormatRefusal, Payload } from "./format.ts";
+import type { EventFormat, FormatRefusal, Payload, Welcome } from "./format.ts";
 
 /** What an event client tells its host. */
 export type EventClientEvent =
@@ -56,7 +56,7 @@ class EventClientState implements EventClientEngine {
   readonly #format: EventFormat;
   readonly #attachment: Attachment;
   readonly #seen = new Recent(SEEN_MAX);
-  #welcome: { number: number; sequence?: number } | undefined;
+  #welcome: Welcome | undefined;
 
   constructor({ format, heartbeatMs = 2_000, silenceMs = 10_000 }: EventClientEngineOptions) {
     this.#format = format;
@@ -123,15 +123,12 @@ class EventClientState implements EventClientEngine {
     return undefined;
   }
 
-  /** The same one once more is a copy; another one comes from a server that started anew. */
-  #onWelcome(
-    { number, sequence }: { number: number; sequence?: number },
-    out: Outbox<EventClientEvent>,
-  ): void {
-    const known = this.#welcome;
-    if (known?.number === number && known.sequence === sequence) return;
+  /** By another number or of another server, it begins anew: nothing of before holds. */
+  #onWelcome(welcome: Welcome, out: Outbox<EventClientEvent>): void {
+    const { number, server } = welcome;
+    if (this.#welcome?.number === number && this.#welcome.server === server) return;
     this.#seen.clear();
-    this.#welcome = { number, sequence };
+    this.#welcome = welcome;
     out.emit({ kind: "connected", number });
   }
 

@@ -32,12 +32,23 @@ export interface NamedEvent {
  */
 export type FormatRefusal = "oversize" | "syntax" | "shape" | "event";
 
+/** What a server says first. */
+export interface Welcome {
+  /** Tells it from other messages. */
+  readonly kind: "welcome";
+  /** The number of the client. */
+  readonly number: number;
+  /** What the server drew when it was started, from 0 to 2^32 - 1: another one knows nothing of us. */
+  readonly server: number;
+  /** Its sequence number. */
+  readonly sequence?: number;
+}
+
 /** What a format makes of a datagram. */
 export type Incoming =
   | NamedEvent
   | HubMessage
-  /** What a server says first: the number of the client. */
-  | { readonly kind: "welcome"; readonly number: number; readonly sequence?: number }
+  | Welcome
   | { readonly kind: "refused"; readonly reason: FormatRefusal };
 
 /** What is to be sent: everything that can come in. */
@@ -80,6 +91,12 @@ export function copyOf(payload: Payload): Payload {
   if (payload instanceof Uint8Array) return payload.slice();
   if (Array.isArray(payload)) return payload.map(copyOf);
   return Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, copyOf(value)]));
+}
+
+/** The client's number and the server's own, as a welcome carries them; undefined for anything else. */
+export function welcomeOf(payload: unknown): { number: number; server: number } | undefined {
+  if (!Array.isArray(payload) || payload.length !== 2 || !payload.every(isCount)) return undefined;
+  return { number: payload[0]!, server: payload[1]! };
 }
 
 /** Whether a value may be a sequence number or the number of a client. */

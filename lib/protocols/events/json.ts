@@ -16,6 +16,7 @@ import {
   type Payload,
   PAYLOAD_DEPTH_MAX,
   RESERVED_NAMES,
+  welcomeOf,
 } from "./format.ts";
 
 /** Names are not longer, in UTF-16 code units. */
@@ -42,8 +43,10 @@ function decode(datagram: Uint8Array): Incoming {
       return { kind: name };
     case "ack":
       return Array.isArray(p) && p.every(isCount) ? { kind: "ack", sequences: p } : NO_SHAPE;
-    case "welcome":
-      return isCount(p) ? { kind: "welcome", number: p, ...numbered } : NO_SHAPE;
+    case "welcome": {
+      const welcome = welcomeOf(p);
+      return welcome ? { kind: "welcome", ...welcome, ...numbered } : NO_SHAPE;
+    }
   }
   if (p === undefined || !isFiniteThroughout(p)) return NO_SHAPE;
   if (!isEventName(name)) return { kind: "refused", reason: "event" };
@@ -79,7 +82,7 @@ function nameAndPayload(message: Outgoing): [name: string, payload: Payload] {
     case "event":
       return [message.name, message.payload];
     case "welcome":
-      return ["welcome", message.number];
+      return ["welcome", [message.number, message.server]];
     case "ack":
       return ["ack", message.sequences];
     default:

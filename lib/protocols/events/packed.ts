@@ -21,6 +21,7 @@ import {
   type Payload,
   PAYLOAD_DEPTH_MAX,
   RESERVED_NAMES,
+  welcomeOf,
 } from "./format.ts";
 
 /** The packet numbers that every program has. */
@@ -121,9 +122,9 @@ class PackedFormat implements EventFormat {
         return sequences ? { kind: "ack", sequences } : { kind: "refused", reason: "shape" };
       }
       case PACKET.welcome: {
-        const number = nestedValue(packet.payload);
-        return isCount(number)
-          ? { kind: "welcome", number, ...numbered }
+        const welcome = welcomeOf(nestedValue(packet.payload));
+        return welcome
+          ? { kind: "welcome", ...welcome, ...numbered }
           : { kind: "refused", reason: "shape" };
       }
     }
@@ -181,7 +182,7 @@ function encodePayload(message: Outgoing): Uint8Array {
     case "ack":
       return ackPayload(message.sequences);
     case "welcome":
-      return new MsgpackWriter().integer(message.number).take();
+      return new MsgpackWriter().array(2).integer(message.number).integer(message.server).take();
     case "event":
       return write(new MsgpackWriter(), message.payload, 0).take();
     default:

@@ -35,8 +35,8 @@ export interface EventServerEngineOptions {
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
   /**
-   * From 0 inclusive to 1 exclusive. The sequence numbers to a client begin anywhere: so it can tell a server
-   * that was started anew, but for one in 10,001 that gives it the same numbers as before.
+   * From 0 inclusive to 1 exclusive: for what tells this server from others, and where the sequence numbers
+   * to a client begin, so that nobody else knows them.
    */
   random: () => number;
 }
@@ -97,12 +97,15 @@ export function createEventServer(options: EventServerEngineOptions): EventServe
 class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent> {
   readonly #format: EventFormat;
   readonly #hub: Hub<NamedEvent, EventServerEvent>;
+  /** Tells this server from one that is started anew in its place. */
+  readonly #id: number;
   /** The last one to each client. */
   readonly #welcomes = new Map<Client, Welcome>();
 
   constructor(options: EventServerEngineOptions) {
     const { format, silenceMs = 35_000, clientsMax = 512, clientsPerNetworkMax = 64 } = options;
     this.#format = format;
+    this.#id = Math.floor(options.random() * 2 ** 32);
     const firstSequence = (): number => Math.floor(options.random() * (SEQUENCE_MAX + 1));
     this.#hub = new Hub(this, { silenceMs, clientsMax, clientsPerNetworkMax, firstSequence });
   }
@@ -212,7 +215,7 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
     const welcome: Welcome = { at: now, isOnItsWay: true };
     this.#welcomes.set(client, welcome);
     const write = (sequence: number): Uint8Array =>
-      this.#format.encode({ kind: "welcome", number: client.number, sequence });
+      this.#format.encode({ kind: "welcome", number: client.number, server: this.#id, sequence });
     const settled = (): void => void (welcome.isOnItsWay = false);
     this.#hub.sendReliable(client, { write, settled, isAhead: true }, now, out);
   }

@@ -135,7 +135,7 @@ Deno.test("createEchoServer() refuses what is no message, and lists nobody for i
     ['{"t":"join","p":1}', "event"],
     ['{"t":"heartbeat","p":1}', "event"],
     ['{"t":"ack","p":[0]}', "event"],
-    ['{"t":"welcome","p":1}', "event"],
+    ['{"t":"welcome","p":[1,2]}', "event"],
     ['{"t":"message","p":1}'.padEnd(8_193), "oversize"],
   ];
   const [table, ada, ben] = [new Table(), peerAt(ADA), peerAt(BEN)];

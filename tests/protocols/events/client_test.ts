@@ -39,8 +39,9 @@ class Seat {
     this.play.receive(this.format.encode(message), from);
   }
 
-  welcome(number = 1, sequence?: number, from = V4): void {
-    this.hear({ kind: "welcome", number, ...sequence === undefined ? {} : { sequence } }, from);
+  welcome(number = 1, sequence?: number, from = V4, server = 5): void {
+    const numbered = sequence === undefined ? {} : { sequence };
+    this.hear({ kind: "welcome", number, server, ...numbered }, from);
   }
 
   /** An event arrives; with a number it asks for an ack. */
@@ -236,14 +237,22 @@ test("takes the same welcome once more for a copy", (format) => {
 });
 
 test("begins anew with another welcome: the server forgot it, or started anew", (format) => {
-  for (const [number, sequence] of [[2, 100], [1, 99], [1, undefined]] as const) {
+  for (const [number, server] of [[2, 5], [1, 6], [2, 6]] as const) {
     const seat = seated(format);
     seat.event("before", 101);
-    seat.welcome(number, sequence);
+    seat.welcome(number, 100, V4, server);
     seat.event("after", 101);
     assertEquals(seat.takeEvents(), ['say "before"', `connected ${number}`, 'say "after"']);
     assertEquals(seat.client.number, number);
   }
+});
+
+test("is welcomed once more by its server without a new beginning", (format) => {
+  const seat = seated(format);
+  seat.event("once", 101);
+  seat.welcome(1, 99);
+  seat.event("once", 101);
+  assertEquals(seat.takeEvents(), ['say "once"']);
 });
 
 // ---- going
@@ -280,7 +289,7 @@ test("forgets what it heard when the server is lost", (format) => {
 test("hears a sign of life in everything sensible, and in nothing else", (format) => {
   const alive: Outgoing[] = [
     { kind: "heartbeat" },
-    { kind: "welcome", number: 1, sequence: 100 },
+    { kind: "welcome", number: 1, server: 5, sequence: 100 },
     { kind: "event", name: "say", payload: 1 },
     { kind: "event", name: "say", payload: 1, sequence: 7 },
   ];
@@ -391,7 +400,7 @@ for (const [label, format] of Object.entries(FORMATS)) {
 function anyMessage(random: Random): Outgoing {
   const kind = random();
   const sequence = Math.floor(random() * 20);
-  if (kind < 0.3) return { kind: "welcome", number: Math.floor(random() * 3), sequence };
+  if (kind < 0.3) return { kind: "welcome", number: Math.floor(random() * 3), server: 5, sequence };
   if (kind < 0.4) return { kind: "heartbeat" };
   const numbered = kind < 0.7 ? { sequence } : {};
   return { kind: "event", name: "say", payload: { a: [random(), "é"] }, ...numbered };

@@ -56,8 +56,8 @@ Deno.test("jsonFormat().decode() reads what the format has beyond the original",
     ['{"t":"heartbeat","p":null}', { kind: "heartbeat" }],
     ['{"t":"ack","p":[]}', { kind: "ack", sequences: [] }],
     ['{"t":"ack","p":[0,10000,7]}', { kind: "ack", sequences: [0, 10_000, 7] }],
-    ['{"t":"welcome","p":3}', { kind: "welcome", number: 3 }],
-    ['{"t":"welcome","p":3,"s":0}', { kind: "welcome", number: 3, sequence: 0 }],
+    ['{"t":"welcome","p":[3,9]}', { kind: "welcome", number: 3, server: 9 }],
+    ['{"t":"welcome","p":[3,9],"s":0}', { kind: "welcome", number: 3, server: 9, sequence: 0 }],
     ['{"t":"x","p":null,"s":1}', { kind: "event", name: "x", payload: null, sequence: 1 }],
     ['{"s":1,"p":false,"t":""}', { kind: "event", name: "", payload: false, sequence: 1 }],
     [' {"t" :\r\n"x", "p":"\\u00e9é"} \n', { kind: "event", name: "x", payload: "éé" }],
@@ -87,7 +87,9 @@ Deno.test("jsonFormat().decode() refuses objects that no message looks like", ()
       (sequence) => `{"t":"x","p":1,"s":${sequence}}`,
     ),
     '{"t":"welcome"}',
-    ...["-1", "null", '"1"', "1.5"].map((number) => `{"t":"welcome","p":${number}}`),
+    ...["3", "[3]", "[3,9,1]", "[-1,9]", "[3,null]", '["1",9]', "[3,1.5]", "{}"].map((number) =>
+      `{"t":"welcome","p":${number}}`
+    ),
     '{"t":"ack"}',
     ...["1", "null", "{}", '["1"]', "[1,null]", "[-1]", "[0.5]", "[[1]]"].map(
       (sequences) => `{"t":"ack","p":${sequences}}`,
@@ -163,8 +165,11 @@ Deno.test("jsonFormat().encode() writes as Python does", () => {
     [{ kind: "heartbeat" }, '{"t": "heartbeat", "p": null}\n'],
     [{ kind: "ack", sequences: [0, 7] }, '{"t": "ack", "p": [0, 7]}\n'],
     [{ kind: "ack", sequences: [] }, '{"t": "ack", "p": []}\n'],
-    [{ kind: "welcome", number: 2 }, '{"t": "welcome", "p": 2}\n'],
-    [{ kind: "welcome", number: 2, sequence: 0 }, '{"t": "welcome", "p": 2, "s": 0}\n'],
+    [{ kind: "welcome", number: 2, server: 9 }, '{"t": "welcome", "p": [2, 9]}\n'],
+    [
+      { kind: "welcome", number: 2, server: 9, sequence: 0 },
+      '{"t": "welcome", "p": [2, 9], "s": 0}\n',
+    ],
     [{ kind: "event", name: "x", payload: true }, '{"t": "x", "p": true}\n'],
     [
       { kind: "event", name: "é", payload: { a: [1, 2.5], b: {} }, sequence: 10_000 },

@@ -186,8 +186,13 @@ Deno.test("msgpackFormat().decode() reads the server's own messages", () => {
     [packet(PACKET.join, 0, 0, null), { kind: "join" }],
     [packet(PACKET.heartbeat, 9, 1, inside(1)), { kind: "heartbeat" }],
     [packet(PACKET.ack, 0, 0, inside([3, 4])), { kind: "ack", sequences: [3, 4] }],
-    [packet(PACKET.welcome, 9, 1, inside(7)), { kind: "welcome", number: 7, sequence: 9 }],
-    [packet(PACKET.welcome, 9, 0, inside(7)), { kind: "welcome", number: 7 }],
+    [packet(PACKET.welcome, 9, 1, inside([7, 5])), {
+      kind: "welcome",
+      number: 7,
+      server: 5,
+      sequence: 9,
+    }],
+    [packet(PACKET.welcome, 9, 0, inside([7, 5])), { kind: "welcome", number: 7, server: 5 }],
   ];
   for (const [bytes, message] of messages) assertEquals(format.decode(bytes), message);
   const wrong = [[PACKET.ack, [3]], [PACKET.ack, inside(3)], [PACKET.welcome, 7]];
@@ -235,8 +240,8 @@ Deno.test("msgpackFormat() writes what it reads, the server's own messages too",
     { kind: "heartbeat" },
     { kind: "ack", sequences: [] },
     { kind: "ack", sequences: [0, 127, 128, 10_000] },
-    { kind: "welcome", number: 0 },
-    { kind: "welcome", number: 2 ** 40, sequence: 0 },
+    { kind: "welcome", number: 0, server: 0 },
+    { kind: "welcome", number: 2 ** 40, server: 2 ** 32 - 1, sequence: 0 },
     event({ a: [1, -1, 2.5, "é", null, true, false] }),
     { ...event("", "last") as Outgoing & { kind: "event" }, sequence: 10_000 },
   ];

@@ -27,6 +27,9 @@ const FORMATS: Record<string, EventFormat> = {
 const JOIN: Outgoing = { kind: "join" };
 const HEARTBEAT: Outgoing = { kind: "heartbeat" };
 const FIRST = 9_999;
+/** What the server draws at first. */
+const RANDOM = FIRST / 10_001 + 1e-9;
+const SERVER = Math.floor(RANDOM * 2 ** 32);
 
 function say(payload: Payload): Outgoing {
   return { kind: "event", name: "say", payload };
@@ -40,7 +43,7 @@ class Table {
 
   constructor(format: EventFormat, options: Partial<EventServerEngineOptions> = {}) {
     this.format = format;
-    const random = (): number => FIRST / 10_001 + 1e-9;
+    const random = (): number => RANDOM;
     this.server = createEventServer({ format, random, ...options });
     this.play = new Play(this.server);
   }
@@ -105,7 +108,12 @@ function test(name: string, body: (format: EventFormat) => void): void {
 test("welcomes who joins, and is connected at its ack", (format) => {
   const [table, ada] = [new Table(format), peerAt(ADA)];
   table.receive(JOIN, ada);
-  assertEquals(table.takeTo(ada), [{ kind: "welcome", number: 1, sequence: FIRST }]);
+  assertEquals(table.takeTo(ada), [{
+    kind: "welcome",
+    number: 1,
+    server: SERVER,
+    sequence: FIRST,
+  }]);
   assertEquals([table.takeEvents(), table.server.clients.size], [[], 0]);
   table.ack(ada, FIRST);
   assertEquals([table.takeEvents(), table.server.clients.size], [["connected 1"], 1]);
@@ -124,7 +132,12 @@ test("takes who sends an event for connected, and welcomes it", (format) => {
   const [table, ada] = [new Table(format), peerAt(ADA)];
   table.receive(say("hi"), ada);
   assertEquals(table.takeEvents(), ["connected 1", 'say "hi" by 1']);
-  assertEquals(table.takeTo(ada), [{ kind: "welcome", number: 1, sequence: FIRST }]);
+  assertEquals(table.takeTo(ada), [{
+    kind: "welcome",
+    number: 1,
+    server: SERVER,
+    sequence: FIRST,
+  }]);
   table.receive(say(2), ada);
   assertEquals(table.takeEvents(), ["say 2 by 1"]);
 });
@@ -193,7 +206,8 @@ test("begins the numbers of a client anywhere from 0 to 10,000", (format) => {
   for (const [random, sequence] of [[0, 0], [0.5, 5_000], [1 - 2 ** -32, 10_000]] as const) {
     const [table, ada] = [new Table(format, { random: () => random }), peerAt(ADA)];
     table.receive(JOIN, ada);
-    assertEquals(table.takeTo(ada), [{ kind: "welcome", number: 1, sequence }]);
+    const server = Math.floor(random * 2 ** 32);
+    assertEquals(table.takeTo(ada), [{ kind: "welcome", number: 1, server, sequence }]);
   }
 });
 
@@ -242,7 +256,7 @@ test("refuses what says nothing, and makes nobody of it", (format) => {
   const [table, ada] = [new Table(format), peerAt(ADA)];
   const junk = new TextEncoder().encode("junk");
   for (const bytes of [junk, new Uint8Array(0), new Uint8Array(8_193)]) table.receive(bytes, ada);
-  table.receive({ kind: "welcome", number: 1, sequence: 0 }, ada);
+  table.receive({ kind: "welcome", number: 1, server: SERVER, sequence: 0 }, ada);
   table.ack(ada, FIRST);
   assertEquals(table.takeEvents(), [
     "refused syntax",
@@ -259,7 +273,7 @@ test("takes junk of a client for no sign of life", (format) => {
   table.enter(ada);
   table.play.wait(30_000);
   table.receive(new TextEncoder().encode("junk"), ada);
-  table.receive({ kind: "welcome", number: 1 }, ada);
+  table.receive({ kind: "welcome", number: 1, server: SERVER }, ada);
   table.play.wait(5_000);
   assertEquals(table.takeEvents().at(-1), "disconnected 1 silent");
 });
@@ -284,7 +298,12 @@ test("welcomes again who started anew on its address", (format) => {
   table.enter(ada);
   table.play.wait(5_000);
   table.receive(JOIN, ada);
-  assertEquals(table.takeTo(ada), [{ kind: "welcome", number: 1, sequence: 10_000 }]);
+  assertEquals(table.takeTo(ada), [{
+    kind: "welcome",
+    number: 1,
+    server: SERVER,
+    sequence: 10_000,
+  }]);
   assertEquals(table.takeEvents(), []);
 });
 
@@ -316,7 +335,9 @@ test("welcomes once more, not as often as somebody joins", (format) => {
   for (let count = 0; count < 2_000; count++) table.receive(JOIN, ada);
   const copies = table.takeTo(ada);
   assert(copies.length > 1 && copies.length < 10, `${copies.length} copies`);
-  for (const copy of copies) assertEquals(copy, { kind: "welcome", number: 1, sequence: 10_000 });
+  for (const copy of copies) {
+    assertEquals(copy, { kind: "welcome", number: 1, server: SERVER, sequence: 10_000 });
+  }
   table.ack(ada, 10_000);
   const rest = table.takeTo(ada).map(({ kind }) => kind);
   assertEquals(rest, Array(8).fill("event"), "no other welcome waited");
@@ -496,7 +517,12 @@ test("answers a forged word with three welcomes at most", (format) => {
     const sent = table.play.out.takeSent().map(({ bytes }) => bytes);
     assertEquals(sent.length, 3);
     for (const bytes of sent) assertEquals(bytes, sent[0]);
-    assertEquals(format.decode(sent[0]!), { kind: "welcome", number: 1, sequence: FIRST });
+    assertEquals(format.decode(sent[0]!), {
+      kind: "welcome",
+      number: 1,
+      server: SERVER,
+      sequence: FIRST,
+    });
   }
 });
 
