@@ -1,15 +1,14 @@
 /** `netsync arena [PORT]`: the msgpack game server of udp-socket-server. */
 import { ARENA_PORT } from "../clients/arena.ts";
 import { ArenaObserver } from "../observe/arena.ts";
-import { configureLog, loggerOf } from "../observe/log.ts";
-import { printLine } from "../observe/output.ts";
 import { createArenaServer } from "../protocols/arena/server.ts";
-import { countOption, type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
+import { countOption, type Grammar, numberOption } from "./options.ts";
 import {
   announce,
   LISTEN_OPTIONS,
   LOG_OPTIONS,
   PROGRAM,
+  readService,
   runUdpService,
   STATISTICS_OPTIONS,
 } from "./service.ts";
@@ -48,11 +47,9 @@ PORT is ${ARENA_PORT} unless given; 0 takes a free one.`,
 
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
-  const parsed = readWords(words, grammar);
-  if (parsed.help) return void printLine(helpOf(grammar));
-  const { values, positionals: [portText] } = parsed;
-  configureLog(values.logLevel, values.json);
-  const logger = loggerOf("arena");
+  const start = readService(words, grammar, "arena", ARENA_PORT);
+  if (!start) return;
+  const { values, port, logger } = start;
   const engine = createArenaServer({
     tickRateHz: values.tickRate,
     silenceMs: values.timeout * 1_000,
@@ -63,7 +60,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const observer = new ArenaObserver(logger, engine, () => performance.now());
   const counters = await runUdpService({
     engine,
-    port: portText === undefined ? ARENA_PORT : readPort(portText),
+    port,
     hostname: values.host,
     logger,
     onEvent: (event) => observer.observe(event),

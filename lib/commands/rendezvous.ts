@@ -1,11 +1,16 @@
 /** `netsync rendezvous [PORT]`: players behind routers find each other. */
 import { RENDEZVOUS_PORT } from "../clients/rendezvous.ts";
-import { configureLog, loggerOf } from "../observe/log.ts";
-import { printLine } from "../observe/output.ts";
 import { RendezvousObserver } from "../observe/rendezvous.ts";
 import { createRendezvousServer } from "../protocols/rendezvous/server.ts";
-import { type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
-import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, runUdpService } from "./service.ts";
+import { type Grammar, numberOption } from "./options.ts";
+import {
+  announce,
+  LISTEN_OPTIONS,
+  LOG_OPTIONS,
+  PROGRAM,
+  readService,
+  runUdpService,
+} from "./service.ts";
 
 const count = { placeholder: "N", min: 1, max: 1_000_000, integer: true } as const;
 
@@ -54,11 +59,9 @@ reach. PORT is ${RENDEZVOUS_PORT} unless given; 0 takes a free one.`,
 
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
-  const parsed = readWords(words, grammar);
-  if (parsed.help) return void printLine(helpOf(grammar));
-  const { values, positionals: [portText] } = parsed;
-  configureLog(values.logLevel, values.json);
-  const logger = loggerOf("rendezvous");
+  const start = readService(words, grammar, "rendezvous", RENDEZVOUS_PORT);
+  if (!start) return;
+  const { values, port, logger } = start;
   const engine = createRendezvousServer({
     registrationsMax: values.maxHosts,
     registrationsPerNetworkMax: values.maxPerIp,
@@ -73,7 +76,7 @@ export async function run(words: readonly string[]): Promise<void> {
   );
   const counters = await runUdpService({
     engine,
-    port: portText === undefined ? RENDEZVOUS_PORT : readPort(portText),
+    port,
     hostname: values.host,
     logger,
     onEvent: (event) => observer.observe(event),

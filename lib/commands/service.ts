@@ -4,10 +4,22 @@ import config from "../../deno.json" with { type: "json" };
 import { formatHostPort } from "../hosts/address.ts";
 import { localAddresses } from "../hosts/local_addresses.ts";
 import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
-import { LOG_LEVELS } from "../observe/log.ts";
+import { configureLog, LOG_LEVELS, loggerOf } from "../observe/log.ts";
 import { printLine } from "../observe/output.ts";
 import type { Engine } from "../protocols/engine.ts";
-import { choiceOption, CommandFailure, flagOption, numberOption, textOption } from "./options.ts";
+import {
+  choiceOption,
+  CommandFailure,
+  flagOption,
+  type Grammar,
+  helpOf,
+  numberOption,
+  type Options,
+  readPort,
+  readWords,
+  textOption,
+  type Values,
+} from "./options.ts";
 
 /** The version of netsync. */
 export const VERSION: string = config.version;
@@ -29,6 +41,30 @@ export const LOG_OPTIONS = {
   }),
   json: flagOption("print one JSON object a line"),
 };
+
+/** What every service takes. */
+type ServiceOptions = typeof LISTEN_OPTIONS & typeof LOG_OPTIONS;
+
+/**
+ * Reads the words of a service, `[PORT]` and options, and makes ready to log.
+ *
+ * @returns undefined when they asked for help, which was given.
+ * @throws {UsageError} As `readWords`; or the port is none.
+ */
+export function readService<O extends ServiceOptions & Options>(
+  words: readonly string[],
+  grammar: Grammar<O>,
+  service: string,
+  defaultPort: number,
+): { values: Values<O>; port: number; logger: Logger } | undefined {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return void printLine(helpOf(grammar));
+  const { values, positionals: [portText] } = parsed;
+  const port = portText === undefined ? defaultPort : readPort(portText);
+  const { logLevel, json } = values as Values<ServiceOptions>;
+  configureLog(logLevel, json);
+  return { values, port, logger: loggerOf(service) };
+}
 
 /** How often a service says what goes through it. */
 export const STATISTICS_OPTIONS = {

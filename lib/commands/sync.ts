@@ -1,11 +1,16 @@
 /** `netsync [PORT]`, `netsync sync [PORT]`: the SimpleNetSync server. */
 import { SYNC_PORT } from "../clients/sync.ts";
-import { configureLog, loggerOf } from "../observe/log.ts";
-import { printLine } from "../observe/output.ts";
 import { SyncObserver } from "../observe/sync.ts";
 import { createSyncServer } from "../protocols/sync/server.ts";
-import { countOption, type Grammar, helpOf, numberOption, readPort, readWords } from "./options.ts";
-import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, runUdpService } from "./service.ts";
+import { countOption, type Grammar, numberOption } from "./options.ts";
+import {
+  announce,
+  LISTEN_OPTIONS,
+  LOG_OPTIONS,
+  PROGRAM,
+  readService,
+  runUdpService,
+} from "./service.ts";
 
 const options = {
   ...LISTEN_OPTIONS,
@@ -50,11 +55,9 @@ PORT is ${SYNC_PORT} unless given; 0 takes a free one.`,
 
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
-  const parsed = readWords(words, grammar);
-  if (parsed.help) return void printLine(helpOf(grammar));
-  const { values, positionals: [portText] } = parsed;
-  configureLog(values.logLevel, values.json);
-  const logger = loggerOf("sync");
+  const start = readService(words, grammar, "sync", SYNC_PORT);
+  if (!start) return;
+  const { values, port, logger } = start;
   const engine = createSyncServer({
     firstSnapshotNumber: Date.now() * 1_000,
     rateHz: values.rate,
@@ -72,7 +75,7 @@ export async function run(words: readonly string[]): Promise<void> {
   );
   const counters = await runUdpService({
     engine,
-    port: portText === undefined ? SYNC_PORT : readPort(portText),
+    port,
     hostname: values.host,
     logger,
     onEvent: (event) => observer.observe(event),

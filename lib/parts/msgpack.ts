@@ -266,11 +266,6 @@ export class MsgpackWriter {
     this.#reserved = bytes;
   }
 
-  /** Bytes written since the beginning or the last `take`. */
-  get length(): number {
-    return this.#length;
-  }
-
   /** What was written, and nothing else will write there; the writer is empty then. */
   take(): Uint8Array {
     const written = this.#bytes.subarray(0, this.#length);

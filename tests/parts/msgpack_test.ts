@@ -574,24 +574,6 @@ Deno.test("MsgpackWriter.append() writes bytes as they stand", () => {
   assertEquals(form, "920102");
 });
 
-Deno.test("MsgpackWriter.length counts the bytes since the last take()", () => {
-  const writer = new MsgpackWriter(4);
-  assertEquals(writer.length, 0);
-  const lengths = [
-    writer.nil().length,
-    writer.integer(256).length,
-    writer.float(0.5).length,
-    writer.integer(2 ** 40).length,
-    writer.raw(text(32)).length,
-    writer.bin(text(3)).length,
-    writer.array(16).length,
-    writer.map(1).length,
-    writer.append(text(100)).length,
-  ];
-  assertEquals(lengths, [1, 4, 13, 22, 57, 62, 65, 66, 166]);
-  assertEquals([writer.take().length, writer.length], [166, 0]);
-});
-
 Deno.test("MsgpackWriter.take() empties the writer, and later writing leaves alone what was taken", () => {
   const writer = new MsgpackWriter(8);
   const one = writer.append(text(1)).take();
