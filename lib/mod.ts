@@ -5,7 +5,8 @@
  */
 export { type HostPort, parseHostPort } from "./hosts/address.ts";
 export { openUdp, type UdpCounters, UdpHost, type UdpHostOptions } from "./hosts/udp.ts";
-export { type UdpOptions, type UdpSocket } from "./hosts/udp.ts";
+export { type UdpSocket } from "./hosts/udp.ts";
+export { type PortOptions } from "./hosts/open_port.ts";
 export { type OutboxCounters } from "./hosts/outbox.ts";
 export type { Engine, Outbox, Peer } from "./protocols/engine.ts";
 export {

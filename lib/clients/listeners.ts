@@ -1,11 +1,13 @@
+import { Signal } from "./signal.ts";
+
 /**
- * The listeners of an object's events. What one throws disturbs neither the others nor the connection;
- * it goes to `reportError`, as with DOM events, unless told otherwise.
+ * The listeners of an object's events by name. What one throws disturbs neither the others nor the
+ * connection; it goes to `reportError`, as with DOM events, unless told otherwise.
  *
  * @typeParam Events What listeners get, by the name of the event.
  */
 export class Listeners<Events> {
-  readonly #byKind = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #signals = new Map<keyof Events, Signal<[never]>>();
   readonly #onError: (error: unknown) => void;
 
   /** @param onError Takes what listeners throw. */
@@ -19,19 +21,14 @@ export class Listeners<Events> {
    * @returns A function that ends it.
    */
   on<E extends keyof Events>(kind: E, listener: (event: Events[E]) => void): () => void {
-    const listeners = this.#byKind.get(kind) ?? new Set();
-    this.#byKind.set(kind, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    const signal = this.#signals.get(kind) ?? new Signal(this.#onError);
+    this.#signals.set(kind, signal);
+    signal.addListener(listener);
+    return () => signal.removeListener(listener);
   }
 
   /** Tells everybody who listens now. */
   tell<E extends keyof Events>(kind: E, event: Events[E]): void {
-    for (const listener of [...this.#byKind.get(kind) ?? []]) {
-      try {
-        (listener as (event: Events[E]) => void)(event);
-      } catch (error) {
-        this.#onError(error);
-      }
-    }
+    this.#signals.get(kind)?.tell(event as never);
   }
 }

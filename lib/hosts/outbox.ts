@@ -1,4 +1,5 @@
 import type { Outbox, Peer } from "../protocols/engine.ts";
+import { Fifo } from "../parts/fifo.ts";
 
 /** A peer as the outbox needs it: with a way out and a place for its newest broadcast. */
 export interface OutboxPeer extends Peer {
@@ -134,30 +135,5 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
       if (this.#broadcasts.length === 0) this.#onLeft();
     }
     this.#pumping = undefined;
-  }
-}
-
-/** A queue whose `shift` does not move what stands behind. */
-class Fifo<T> {
-  #items: (T | undefined)[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined;
-    const item = this.#items[this.#head];
-    this.#items[this.#head++] = undefined;
-    if (this.#head === this.#items.length || this.#head >= 8_192) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
   }
 }

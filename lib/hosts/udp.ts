@@ -1,28 +1,16 @@
 /** Sockets and the clock for an engine over UDP. */
 import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
 import { normalizeIp } from "../parts/ip.ts";
+import { Driver } from "./driver.ts";
 import { formatHostPort, mappedIpv4, networkOf } from "./address.ts";
+import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
 import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts";
 
 /** Longer than any UDP payload, so that nothing arrives cut. */
 const RECEIVE_BUFFER_BYTES = 65_536;
-/** setTimeout takes no more than 2^31 - 1 ms. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** Receive errors in a row without a pause; beyond, a pause keeps the loop from spinning. */
 const RECEIVE_ERRORS_WITHOUT_PAUSE = 16;
 const RECEIVE_ERROR_PAUSE_MS = 100;
-/** How often an engine whose `advance` fails is asked to do what is due. */
-const STUCK_PAUSE_MS = 100;
-/** How often a free port is looked for that is free in both address families. */
-const FREE_PORT_TRIES = 16;
-
-/** Where a {@link UdpSocket} listens. */
-export interface UdpOptions {
-  /** From 0 to 65535; 0 lets the system choose one. */
-  port: number;
-  /** One local IP address. Default: every address of both families. */
-  hostname?: string;
-}
 
 /** One port for both address families: one socket or two, as the system has it. */
 export interface UdpSocket {
@@ -34,73 +22,34 @@ export interface UdpSocket {
   readonly addresses: readonly string[];
 }
 
+const UDP: SocketKind<Deno.DatagramConn> = {
+  listen: (hostname, port) => Deno.listenDatagram({ transport: "udp", hostname, port }),
+  addressOf: ({ addr }) => addr as Deno.NetAddr,
+  close: (conn) => conn.close(),
+  /** Only then can it send there. */
+  async takesIpv4(): Promise<boolean> {
+    const probe = UDP.listen("::", 0);
+    try {
+      const hostname = mappedIpv4("127.0.0.1");
+      await probe.send(new Uint8Array(0), { ...UDP.addressOf(probe), hostname });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      probe.close();
+    }
+  },
+};
+
 /**
- * Opens a UDP port.
- *
- * Without `hostname` it is open to IPv6 and IPv4. On most systems one socket on `::` takes both; where
- * it takes IPv6 only (Windows; Linux with `net.ipv6.bindv6only=1`) a second one on `0.0.0.0` takes IPv4;
- * where there is no IPv6 that one is alone.
+ * Opens a UDP port, for both address families unless it is told an address.
  *
  * @throws {Deno.errors.AddrInUse} Another program has the port.
  * @throws {Deno.errors.AddrNotAvailable} `hostname` is no address of this machine.
  * @throws {Deno.errors.PermissionDenied} The system does not give this port to everybody.
  */
-export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
-  const { hostname, port } = options;
-  if (hostname !== undefined) return socketOf([listen(hostname, port)]);
-  for (let triesLeft = port === 0 ? FREE_PORT_TRIES : 1;; triesLeft--) {
-    try {
-      return await openBothFamilies(port);
-    } catch (error) {
-      // The port the system chose for IPv6 may be another program's in IPv4.
-      if (!(error instanceof Deno.errors.AddrInUse) || triesLeft <= 1) throw error;
-    }
-  }
-}
-
-async function openBothFamilies(port: number): Promise<UdpSocket> {
-  let ipv6: Deno.DatagramConn;
-  try {
-    ipv6 = listen("::", port);
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw error;
-    return socketOf([listen("0.0.0.0", port)]); // No IPv6 here.
-  }
-  const { port: chosen } = ipv6.addr as Deno.NetAddr;
-  try {
-    return socketOf([ipv6, listen("0.0.0.0", chosen)]);
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse && await takesIpv4()) {
-      return socketOf([ipv6], true);
-    }
-    ipv6.close();
-    throw error;
-  }
-}
-
-/** Whether a socket on `::` is for IPv4 too: only then can it send there. */
-async function takesIpv4(): Promise<boolean> {
-  const probe = listen("::", 0);
-  try {
-    const hostname = mappedIpv4("127.0.0.1");
-    await probe.send(new Uint8Array(0), { ...probe.addr as Deno.NetAddr, hostname });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    probe.close();
-  }
-}
-
-function listen(hostname: string, port: number): Deno.DatagramConn {
-  return Deno.listenDatagram({ transport: "udp", hostname, port });
-}
-
-function socketOf(conns: Deno.DatagramConn[], takesBoth = false): UdpSocket {
-  const locals = conns.map((conn) => conn.addr as Deno.NetAddr);
-  const { port } = locals[0]!;
-  const addresses = locals.map((local) => formatHostPort(local.hostname, local.port));
-  if (takesBoth) addresses.push(formatHostPort("0.0.0.0", port));
+export async function openUdp(options: PortOptions): Promise<UdpSocket> {
+  const { sockets: conns, port, addresses } = await openPort(options, UDP);
   return { conns, port, addresses };
 }
 
@@ -130,32 +79,33 @@ export interface UdpHostOptions<Event> {
 export class UdpHost<Event> {
   readonly #engine: Engine<Event>;
   readonly #socket: UdpSocket;
-  readonly #onFault: (error: unknown) => void;
+  readonly #driver: Driver;
   readonly #outbox: PumpedOutbox<Event, UdpPeer>;
   readonly #peers: PeerTable<UdpPeer>;
   readonly #loops: Promise<void>[];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #armedFor = Infinity;
   #closing: Promise<void> | undefined;
   #received = 0;
   #receivedBytes = 0;
   #receiveErrors = 0;
-  #faults = 0;
 
   /** Starts at once; the host owns the socket from then on. */
   constructor(engine: Engine<Event>, socket: UdpSocket, options: UdpHostOptions<Event> = {}) {
     this.#engine = engine;
     this.#socket = socket;
-    this.#onFault = options.onFault ?? ((): void => {});
+    const driver = new Driver({
+      nextDeadline: () => engine.nextDeadline(),
+      advance: (now) => engine.advance(now, this.#outbox),
+    }, options.onFault ?? ((): void => {}));
+    this.#driver = driver;
     const onEvent = options.onEvent ?? ((): void => {});
     this.#outbox = new PumpedOutbox(
-      (event) => this.#guarded(() => onEvent(event)),
+      (event) => driver.guard(() => onEvent(event)),
       () => this.#advance(),
-      (error, bytes) => this.#guarded(() => options.onSendFailure?.(error, bytes)),
+      (error, bytes) => driver.guard(() => options.onSendFailure?.(error, bytes)),
     );
     this.#peers = new PeerTable((peer) => engine.remembers(peer));
     this.#loops = socket.conns.map((conn) => this.#receiveFrom(conn));
-    this.#arm();
+    this.#driver.arm();
   }
 
   /** Where it listens. */
@@ -169,7 +119,7 @@ export class UdpHost<Event> {
       received: this.#received,
       receivedBytes: this.#receivedBytes,
       receiveErrors: this.#receiveErrors,
-      faults: this.#faults,
+      faults: this.#driver.faults,
       ...this.#outbox.counters,
     };
   }
@@ -177,8 +127,8 @@ export class UdpHost<Event> {
   /** Calls the engine from outside: with the time, and the outbox for what it says. */
   act(call: (now: number, out: Outbox<Event>) => void): void {
     if (this.#closed) return;
-    this.#guarded(() => call(performance.now(), this.#outbox));
-    this.#arm();
+    this.#driver.guard(() => call(performance.now(), this.#outbox));
+    this.#driver.arm();
   }
 
   /** The peer at an IP address, to say something to first. */
@@ -205,7 +155,7 @@ export class UdpHost<Event> {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#driver.stop();
     await this.#outbox.close();
     for (const conn of this.#socket.conns) conn.close();
     await Promise.all(this.#loops);
@@ -233,7 +183,7 @@ export class UdpHost<Event> {
   #onDatagram(datagram: Uint8Array, address: Deno.NetAddr, conn: Deno.DatagramConn): void {
     this.#received++;
     this.#receivedBytes += datagram.length;
-    this.#guarded(() => {
+    this.#driver.guard(() => {
       const known = this.#peers.get(address.hostname, address.port);
       const peer = known ?? new UdpPeer(conn, address);
       try {
@@ -242,43 +192,11 @@ export class UdpHost<Event> {
         if (!known && this.#engine.remembers(peer)) this.#peers.keep(peer);
       }
     });
-    this.#arm();
+    this.#driver.arm();
   }
 
   #advance(): void {
     this.act((now, out) => this.#engine.advance(now, out));
-  }
-
-  /**
-   * Sets the timer for the engine's next deadline, unless an earlier one is set: it looks again.
-   *
-   * @param advancedTo Up to when the engine was just told to do what is due.
-   */
-  #arm(advancedTo = -Infinity): void {
-    let deadline = Infinity;
-    this.#guarded(() => deadline = this.#engine.nextDeadline());
-    // It failed to: without a pause the timer would fire for ever.
-    if (deadline <= advancedTo) deadline = advancedTo + STUCK_PAUSE_MS;
-    if (deadline >= this.#armedFor || this.#closed) return;
-    clearTimeout(this.#timer);
-    this.#armedFor = deadline;
-    // Timers count whole milliseconds: rounded down, one would fire early and be set again.
-    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(deadline - performance.now())));
-    this.#timer = setTimeout(() => {
-      this.#armedFor = Infinity;
-      const now = performance.now();
-      this.#guarded(() => this.#engine.advance(now, this.#outbox));
-      this.#arm(now);
-    }, waitMs);
-  }
-
-  #guarded(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#faults++;
-      this.#onFault(error);
-    }
   }
 }
 
