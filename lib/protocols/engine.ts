@@ -34,15 +34,19 @@ export interface Outbox<Event> {
   readonly backlog: number;
 }
 
-/** A protocol's state machine. The same calls give the same outputs. */
-export interface Engine<Event> {
+/**
+ * A protocol's state machine. The same calls give the same outputs.
+ *
+ * @typeParam Out What it says something through.
+ */
+export interface Engine<Event, Out = Outbox<Event>> {
   /**
    * Takes one datagram. `datagram` is a view of a buffer that will be reused: copy what is kept.
    * Whatever the bytes are, this does not throw.
    */
-  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<Event>): void;
+  receive(datagram: Uint8Array, from: Peer, now: number, out: Out): void;
   /** Does what is due. Calling it early is harmless. */
-  advance(now: number, out: Outbox<Event>): void;
+  advance(now: number, out: Out): void;
   /**
    * When `advance` is wanted next; `Infinity` for never. Later than `now` after `advance(now)`. The
    * host asks after every call, so this is cheap.
@@ -50,4 +54,38 @@ export interface Engine<Event> {
   nextDeadline(): number;
   /** Whether the engine keeps anything about this peer. The host forgets addresses it does not. */
   remembers(peer: Peer): boolean;
+}
+
+/** Where an engine over TCP puts what it has to say. Bytes handed over are never touched again. */
+export interface StreamOutbox<Event> {
+  /** Queues bytes, to be handed to the system in one piece, whole or as far as it takes them. */
+  send(peer: Peer, bytes: Uint8Array): void;
+  /** Bytes queued for a connection that the system has not taken yet. */
+  unsentBytes(peer: Peer): number;
+  /** Whether bytes are read from a connection. While they are not, TCP slows the other end down. */
+  setReading(peer: Peer, isReading: boolean): void;
+  /** Ends a connection as soon as what is queued has left. The engine hears no more of it. */
+  close(peer: Peer): void;
+  /** Tells the host what people may want to know. Views inside an event are valid during the call. */
+  emit(event: Event): void;
+}
+
+/**
+ * How a connection ended: the other end has said all it will, `closed`, or it is gone without a word,
+ * `reset`.
+ */
+export type StreamEnd = "closed" | "reset";
+
+/**
+ * A state machine over TCP: a connection is a peer, and what `receive` takes are the next bytes of its
+ * stream, cut anywhere. When a deadline has come after bytes were taken, the host calls `advance` as soon
+ * as nothing more is to be read at once.
+ */
+export interface StreamEngine<Event> extends Engine<Event, StreamOutbox<Event>> {
+  /** A connection is there. */
+  opened(peer: Peer, now: number, out: StreamOutbox<Event>): void;
+  /** Nothing more comes from a connection. What is said during the call still leaves, if it can. */
+  ended(peer: Peer, end: StreamEnd, now: number, out: StreamOutbox<Event>): void;
+  /** Says at once what it would have said later: the host is about to end. */
+  flush(out: StreamOutbox<Event>): void;
 }

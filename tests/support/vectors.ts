@@ -1,5 +1,6 @@
 /** Datagrams of the original programs, recorded on the wire, and some built from the format. */
 import arenaRecording from "../vectors/arena.json" with { type: "json" };
+import messagesRecording from "../vectors/messages.json" with { type: "json" };
 import rendezvousRecording from "../vectors/rendezvous.json" with { type: "json" };
 import recording from "../vectors/sync.json" with { type: "json" };
 
@@ -45,8 +46,11 @@ export interface RendezvousVector {
 }
 
 interface Recording {
-  vectors:
-    (Record<string, unknown> & { hex?: string; parts?: { hex: string; repeat: number }[] })[];
+  vectors: (Record<string, unknown> & {
+    hex?: string;
+    parts?: { hex: string; repeat: number }[];
+    segments?: string[];
+  })[];
   transcripts: {
     name: string;
     /** Of some long datagrams only length, digest and beginning were kept, and no `hex`. */
@@ -61,6 +65,29 @@ export interface ArenaVector {
   bytes: Uint8Array;
   /** What it says, as far as it is a message. */
   decoded: Record<string, unknown>;
+  source: "recorded" | "computed";
+}
+
+/** One segment of the messages protocol, as it was sent at once. */
+export interface MessageVector {
+  name: string;
+  direction: "client->server" | "server->client" | "either";
+  bytes: Uint8Array;
+  /** The same bytes as they arrived in more than one segment. */
+  segments?: Uint8Array[];
+  /** Of long ones: to check that they were put together as recorded. */
+  sha256?: string;
+  length?: number;
+  /** The message, or what the bytes are instead of one. */
+  decoded: {
+    headers?: [name: string, value: string][];
+    body?: string;
+    body_length?: number;
+    body_length_chars?: number;
+    messages?: { headers: [name: string, value: string][]; body: string }[];
+    pending?: true;
+    error?: string;
+  };
   source: "recorded" | "computed";
 }
 
@@ -84,6 +111,13 @@ export const arenaVectors: readonly ArenaVector[] = arena.vectors;
 /** Their transcripts by name. */
 export const arenaTranscripts: ReadonlyMap<string, Step[]> = arena.transcripts;
 
+const messages = read<MessageVector>(messagesRecording as unknown as Recording);
+
+/** All vectors of the messages protocol, in order. */
+export const messageVectors: readonly MessageVector[] = messages.vectors;
+/** Its transcripts by name, without the segments that were not recorded whole. */
+export const messageTranscripts: ReadonlyMap<string, Step[]> = messages.transcripts;
+
 /** The bytes of one vector. */
 export function vectorBytes(name: string): Uint8Array {
   const vector = vectors.find((vector) => vector.name === name);
@@ -93,8 +127,9 @@ export function vectorBytes(name: string): Uint8Array {
 
 /** A recording with its datagrams as bytes. */
 function read<V>(raw: Recording): { vectors: V[]; transcripts: Map<string, Step[]> } {
-  const vectors = raw.vectors.map(({ hex, parts, ...rest }) => ({
+  const vectors = raw.vectors.map(({ hex, parts, segments, ...rest }) => ({
     ...rest,
+    ...segments && { segments: segments.map(bytesOf) },
     bytes: bytesOf(hex ?? parts!.map((part) => part.hex.repeat(part.repeat)).join("")),
   } as V));
   const transcripts = raw.transcripts.map(({ name, steps }): [string, Step[]] => [

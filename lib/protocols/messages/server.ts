@@ -1,0 +1,452 @@
+/** The engine of a message server: who is connected, what they say, and what each is sent. */
+import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../engine.ts";
+import { Budget } from "../../parts/budget.ts";
+import { Deadlines } from "../../parts/deadlines.ts";
+import { Connection, type ConnectionOptions, type Framing } from "./connection.ts";
+import type { NetworkMessage } from "./message.ts";
+import { Envelope, SENT, type Sent } from "./outgoing.ts";
+import type { WireRefusal } from "./wire.ts";
+
+/** Why a client is not connected any more. */
+export type Disconnection =
+  | StreamEnd
+  /** Nothing was heard from it for too long. */
+  | "idle"
+  /** It did not read what was sent to it. */
+  | "slow"
+  /** What it sent cannot be read. */
+  | "refused"
+  /** The server sent it away. */
+  | "dropped";
+
+/** Why a connection was not let in, or ended, or a message had no effect. */
+export type MessageRefusal =
+  | WireRefusal
+  /** Every place is taken. */
+  | "full"
+  /** Every place for one network is taken. */
+  | "full-network"
+  /** One network opened too many connections in a short time. */
+  | "rate"
+  /** All clients together have begun too much that is not whole. */
+  | "memory"
+  /** A message that a relay cannot pass on to everybody: it is binary, and not all of them are netsync. */
+  | "unsendable";
+
+/** What a message server tells its host. */
+export type MessageServerEvent =
+  | { kind: "connected"; peer: Peer }
+  | { kind: "message"; peer: Peer; message: NetworkMessage }
+  /** Once for each that was connected, and the last of it. */
+  | { kind: "disconnected"; peer: Peer; reason: Disconnection }
+  | { kind: "refused"; peer: Peer; reason: MessageRefusal };
+
+/** Options of {@link createMessageServer}. */
+export interface MessageServerEngineOptions {
+  /** Clients at most. Default 1,024. */
+  connectionsMax?: number;
+  /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
+  connectionsPerNetworkMax?: number;
+  /** The longest message in either direction, headers included. Default 1 MiB. */
+  messageBytesMax?: number;
+  /** What may wait for a client before it is dropped as slow; a single message always may. Default 4 MiB. */
+  queueBytesMax?: number;
+  /** A client not heard for so long is sent away. Default `Infinity`. */
+  idleMs?: number;
+  /** Between two messages to a client that is no netsync, which would read them as one. Default 20. */
+  gapMs?: number;
+  /** Whether clients that are netsync may be sent frames. Default `auto`. */
+  framing?: Exclude<Framing, "always">;
+  /** Messages a second of one client; what comes faster is left to wait where it is. Default 1,000. */
+  messagesHzMax?: number;
+  /** Bytes a second of one client; as above. Default 8 MiB. */
+  bytesHzMax?: number;
+  /**
+   * What the clients of one network may make the server send, in messages a second; as above. What is sent
+   * while a message is heard counts for who said it. Default 40,000.
+   */
+  deliveriesHzMax?: number;
+  /** Takes the messages. Default: each is an event. */
+  onMessage?: (peer: Peer, message: NetworkMessage, now: number, out: MessageOutbox) => void;
+}
+
+/** What a message server says something through. */
+export type MessageOutbox = StreamOutbox<MessageServerEvent>;
+
+/** A message server. */
+export interface MessageServerEngine extends StreamEngine<MessageServerEvent> {
+  /** Who is connected, in the order of their coming. */
+  readonly clients: Iterable<Peer>;
+  /** How many. */
+  readonly size: number;
+  /** Sends a message to one client. */
+  send(peer: Peer, message: NetworkMessage, now: number, out: MessageOutbox): Sent;
+  /** Sends a message to many; when some of them cannot be sent it, why, above all that it is unsendable. */
+  sendAll(peers: Iterable<Peer>, message: NetworkMessage, now: number, out: MessageOutbox): Sent;
+  /** Ends a connection as soon as what was sent has left. */
+  drop(peer: Peer, now: number, out: MessageOutbox): void;
+  /** Whether anything is heard. While it is not, what the clients say stays where it is. */
+  setReading(isReading: boolean, now: number, out: MessageOutbox): void;
+  /** Whether what is sent to a client leaves as frames. */
+  isFramed(peer: Peer): boolean;
+}
+
+/** A server for NetworkMessages. */
+export function createMessageServer(
+  options: MessageServerEngineOptions = {},
+): MessageServerEngine {
+  return new MessageServerState(options);
+}
+
+const MIB = 2 ** 20;
+/** What all clients together may have sent of messages that are not whole. */
+const PENDING_BYTES_MAX = 64 * MIB;
+/** How far ahead of its rate a client or a network may be. */
+const BURST_MS = 1_000;
+/** In how many seconds a network may open as many connections as it may have. */
+const OPENING_S = 10;
+/** Networks of which it is known how many connections they opened lately. */
+const NETWORKS_MAX = 10_000;
+const GONE: Sent = {
+  ok: false,
+  failure: "gone",
+  reason: "the client is not connected any more",
+};
+const SLOW: Sent = {
+  ok: false,
+  failure: "slow",
+  reason: "the client does not read what is sent to it: it was dropped",
+};
+
+/** What clients of one network share. */
+interface Network {
+  connections: number;
+  /** Up to when what it made the server send is paid for. */
+  paidUntil: number;
+}
+
+/** What is kept of a client. */
+interface Entry {
+  connection: Connection;
+  network: Network;
+  heardAt: number;
+  /** Up to when what it sent is paid for, at the rate that it may send. */
+  paidUntil: number;
+  /** Whether it is read, and what was is heard. */
+  isReading: boolean;
+  /** It is not, until what it said is paid for. */
+  isPaused: boolean;
+  /** Sent away as soon as what it was sent before has left. */
+  isLeaving: boolean;
+  /** What of it is not whole, as it was last counted. */
+  pendingBytes: number;
+}
+
+class MessageServerState implements MessageServerEngine {
+  readonly #connectionsMax: number;
+  readonly #connectionsPerNetworkMax: number;
+  readonly #idleMs: number;
+  readonly #msPerMessage: number;
+  readonly #msPerByte: number;
+  readonly #msPerDelivery: number;
+  readonly #connection: ConnectionOptions;
+  readonly #onMessage: NonNullable<MessageServerEngineOptions["onMessage"]>;
+  readonly #entries = new Map<Peer, Entry>();
+  /** Also those whose last client left in debt: coming again does not pay it. */
+  readonly #networks = new Map<string, Network>();
+  readonly #openings: Budget;
+  readonly #deadlines = new Deadlines<Peer>();
+  #pendingBytes = 0;
+  #deliveries = 0;
+  #isReading = true;
+  /** Gone, and nobody was told yet: not while something is sent to many, of whom some may be slow. */
+  #farewells: { peer: Peer; reason: Disconnection }[] = [];
+
+  constructor({
+    connectionsMax = 1_024,
+    connectionsPerNetworkMax = 64,
+    messageBytesMax = MIB,
+    queueBytesMax = 4 * MIB,
+    idleMs = Infinity,
+    gapMs = 20,
+    framing = "auto",
+    messagesHzMax = 1_000,
+    bytesHzMax = 8 * MIB,
+    deliveriesHzMax = 40_000,
+    onMessage = (peer, message, _now, out): void => out.emit({ kind: "message", peer, message }),
+  }: MessageServerEngineOptions) {
+    this.#onMessage = onMessage;
+    this.#connectionsMax = connectionsMax;
+    this.#connectionsPerNetworkMax = connectionsPerNetworkMax;
+    this.#idleMs = idleMs;
+    this.#msPerMessage = 1_000 / messagesHzMax;
+    this.#msPerByte = 1_000 / bytesHzMax;
+    this.#msPerDelivery = 1_000 / deliveriesHzMax;
+    this.#openings = new Budget({
+      perSecond: connectionsPerNetworkMax / OPENING_S,
+      burst: connectionsPerNetworkMax,
+      keysMax: NETWORKS_MAX,
+    });
+    this.#connection = { end: "server", framing, messageBytesMax, queueBytesMax, gapMs };
+  }
+
+  get clients(): Iterable<Peer> {
+    return this.#entries.keys();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  opened(peer: Peer, now: number, out: MessageOutbox): void {
+    const network = this.#networkOf(peer, now);
+    const refusal = this.#refusalOf(peer, network, now);
+    if (refusal) {
+      out.emit({ kind: "refused", peer, reason: refusal });
+      return out.close(peer);
+    }
+    this.#networks.set(peer.network, network);
+    network.connections++;
+    const connection = new Connection(peer, this.#connection, out);
+    const entry: Entry = {
+      connection,
+      network,
+      heardAt: now,
+      paidUntil: now - BURST_MS,
+      isReading: true,
+      isPaused: false,
+      isLeaving: false,
+      pendingBytes: 0,
+    };
+    this.#entries.set(peer, entry);
+    this.#setReading(peer, entry, this.#isReading, now, out);
+    this.#await(peer, entry);
+    out.emit({ kind: "connected", peer });
+    this.#sayFarewells(out);
+  }
+
+  receive(chunk: Uint8Array, from: Peer, now: number, out: MessageOutbox): void {
+    const entry = this.#entries.get(from);
+    if (!entry) return;
+    entry.heardAt = now;
+    charge(entry, chunk.length * this.#msPerByte, now);
+    this.#pauseIfInDebt(from, entry, now, out);
+    this.#hear(
+      from,
+      entry,
+      now,
+      out,
+      (connection, heard) => connection.receive(chunk, now, out, heard),
+    );
+    this.#await(from, entry);
+    this.#sayFarewells(out);
+  }
+
+  ended(peer: Peer, end: StreamEnd, now: number, out: MessageOutbox): void {
+    const entry = this.#entries.get(peer);
+    if (!entry) return;
+    entry.isPaused = true; // It is not asked to wait for what is its last.
+    this.#hear(peer, entry, now, out, (connection, heard) => connection.finish(out, heard));
+    this.#forget(peer, entry.isLeaving ? "dropped" : end);
+    this.#sayFarewells(out);
+  }
+
+  advance(now: number, out: MessageOutbox): void {
+    for (let peer: Peer | undefined; (peer = this.#deadlines.takeDue(now));) {
+      const entry = this.#entries.get(peer)!;
+      // Who is not read has not been silent.
+      if (entry.isReading && entry.heardAt + this.#idleMs <= now) {
+        this.#drop(peer, "idle", out);
+        continue;
+      }
+      this.#advance(peer, entry, now, out);
+    }
+    this.#sayFarewells(out);
+  }
+
+  nextDeadline(): number {
+    return this.#farewells.length > 0 ? -Infinity : this.#deadlines.next();
+  }
+
+  remembers(peer: Peer): boolean {
+    return this.#entries.has(peer);
+  }
+
+  isFramed(peer: Peer): boolean {
+    return this.#entries.get(peer)?.connection.isFramed ?? false;
+  }
+
+  send(peer: Peer, message: NetworkMessage, now: number, out: MessageOutbox): Sent {
+    return this.#send(peer, new Envelope(message), now, out);
+  }
+
+  sendAll(peers: Iterable<Peer>, message: NetworkMessage, now: number, out: MessageOutbox): Sent {
+    const envelope = new Envelope(message);
+    let sent = SENT;
+    for (const peer of peers) {
+      const toThis = this.#send(peer, envelope, now, out);
+      if (sent.ok || toThis.failure === "unsendable") sent = toThis;
+    }
+    return sent;
+  }
+
+  drop(peer: Peer, _now: number, out: MessageOutbox): void {
+    const entry = this.#entries.get(peer);
+    if (!entry?.connection.isWaiting) return this.#drop(peer, "dropped", out);
+    entry.isLeaving = true;
+    entry.connection.end();
+  }
+
+  flush(out: MessageOutbox): void {
+    for (const { connection } of this.#entries.values()) connection.flush(out);
+  }
+
+  #networkOf(peer: Peer, now: number): Network {
+    // Two are looked at for each that comes, so those that nothing is known of do not stay.
+    let looks = 2;
+    for (const [name, network] of this.#networks) {
+      this.#networks.delete(name);
+      if (network.connections > 0 || network.paidUntil > now) this.#networks.set(name, network);
+      if (--looks === 0) break;
+    }
+    return this.#networks.get(peer.network) ?? { connections: 0, paidUntil: now - BURST_MS };
+  }
+
+  #refusalOf(peer: Peer, network: Network, now: number): MessageRefusal | undefined {
+    if (this.#entries.size >= this.#connectionsMax) return "full";
+    if (network.connections >= this.#connectionsPerNetworkMax) return "full-network";
+    return this.#openings.take(peer.network, now) ? undefined : "rate";
+  }
+
+  #send(peer: Peer, envelope: Envelope, now: number, out: MessageOutbox): Sent {
+    const entry = this.#entries.get(peer);
+    if (!entry || entry.isLeaving) return GONE;
+    this.#deliveries++;
+    const sent = entry.connection.send(envelope, now, out);
+    if (sent === "full") {
+      this.#drop(peer, "slow", out);
+      return SLOW;
+    }
+    this.#await(peer, entry);
+    return sent;
+  }
+
+  /** Lets a connection hear something, with all that may come of it. */
+  #hear(
+    peer: Peer,
+    entry: Entry,
+    now: number,
+    out: MessageOutbox,
+    hear: (
+      connection: Connection,
+      heard: (message: NetworkMessage) => void,
+    ) => WireRefusal | undefined,
+  ): void {
+    const { connection } = entry;
+    const refusal = hear(connection, (message) => {
+      const before = this.#deliveries;
+      charge(entry, this.#msPerMessage, now);
+      this.#onMessage(peer, message, now, out);
+      charge(entry.network, (this.#deliveries - before) * this.#msPerDelivery, now);
+      this.#pauseIfInDebt(peer, entry, now, out);
+    });
+    if (!this.#entries.has(peer)) return; // Sent away for what it said.
+    this.#pendingBytes += connection.pendingBytes - entry.pendingBytes;
+    entry.pendingBytes = connection.pendingBytes;
+    if (refusal) this.#refuse(peer, refusal, out);
+    else if (this.#pendingBytes > PENDING_BYTES_MAX) this.#refuse(peer, "memory", out);
+  }
+
+  setReading(isReading: boolean, now: number, out: MessageOutbox): void {
+    if (this.#isReading === isReading) return;
+    this.#isReading = isReading;
+    for (const [peer, entry] of [...this.#entries]) {
+      if (this.#isReading !== isReading) return; // What was heard was too much already.
+      if (entry.isPaused || !this.#entries.has(peer)) continue;
+      this.#setReading(peer, entry, isReading, now, out);
+      if (isReading) this.#advance(peer, entry, now, out);
+      else this.#await(peer, entry);
+    }
+    this.#sayFarewells(out);
+  }
+
+  #setReading(
+    peer: Peer,
+    entry: Entry,
+    isReading: boolean,
+    now: number,
+    out: MessageOutbox,
+  ): void {
+    if (entry.isReading === isReading) return;
+    entry.isReading = isReading;
+    if (isReading) entry.heardAt = now;
+    entry.connection.hold(!isReading, now);
+    out.setReading(peer, isReading);
+  }
+
+  #advance(peer: Peer, entry: Entry, now: number, out: MessageOutbox): void {
+    const { connection } = entry;
+    if (entry.isPaused && paidUntil(entry) <= now) {
+      entry.isPaused = false;
+      this.#setReading(peer, entry, this.#isReading, now, out);
+    }
+    this.#hear(peer, entry, now, out, (connection, heard) => connection.advance(now, out, heard));
+    if (entry.isLeaving && !connection.isWaiting) this.#drop(peer, "dropped", out);
+    this.#await(peer, entry);
+  }
+
+  /** Who said too much has to wait: with what is here, and by TCP with what it still has to say. */
+  #pauseIfInDebt(peer: Peer, entry: Entry, now: number, out: MessageOutbox): void {
+    if (entry.isPaused || paidUntil(entry) <= now || !this.#entries.has(peer)) return;
+    entry.isPaused = true;
+    this.#setReading(peer, entry, false, now, out);
+  }
+
+  /** Sets when a client is looked at again. */
+  #await(peer: Peer, entry: Entry): void {
+    if (!this.#entries.has(peer)) return;
+    const { connection, isReading, isPaused } = entry;
+    const idleAt = isReading ? entry.heardAt + this.#idleMs : Infinity;
+    const at = Math.min(connection.dueAt, idleAt, isPaused ? paidUntil(entry) : Infinity);
+    if (at === Infinity) this.#deadlines.delete(peer);
+    else this.#deadlines.set(peer, at);
+  }
+
+  #refuse(peer: Peer, reason: MessageRefusal, out: MessageOutbox): void {
+    out.emit({ kind: "refused", peer, reason });
+    this.#drop(peer, "refused", out);
+  }
+
+  #drop(peer: Peer, reason: Disconnection, out: MessageOutbox): void {
+    if (!this.#entries.has(peer)) return;
+    this.#forget(peer, reason);
+    out.close(peer);
+  }
+
+  #forget(peer: Peer, reason: Disconnection): void {
+    const entry = this.#entries.get(peer);
+    if (!entry) return;
+    this.#pendingBytes -= entry.pendingBytes;
+    entry.connection.end();
+    this.#entries.delete(peer);
+    this.#deadlines.delete(peer);
+    entry.network.connections--;
+    this.#farewells.push({ peer, reason });
+  }
+
+  #sayFarewells(out: MessageOutbox): void {
+    while (this.#farewells.length > 0) {
+      const { peer, reason } = this.#farewells.shift()!;
+      out.emit({ kind: "disconnected", peer, reason });
+    }
+  }
+}
+
+/** When a client that was not read is read again. */
+function paidUntil({ paidUntil, network }: Entry): number {
+  return Math.max(paidUntil, network.paidUntil);
+}
+
+function charge(account: { paidUntil: number }, costMs: number, now: number): void {
+  account.paidUntil = Math.max(account.paidUntil, now - BURST_MS) + costMs;
+}
