@@ -4,7 +4,10 @@ import * as bots from "./lib/commands/bots.ts";
 import * as chat from "./lib/commands/chat.ts";
 import * as echo from "./lib/commands/echo.ts";
 import { CommandFailure, suggestionFor, UsageError } from "./lib/commands/options.ts";
+import * as listen from "./lib/commands/listen.ts";
+import * as messages from "./lib/commands/messages.ts";
 import * as rendezvous from "./lib/commands/rendezvous.ts";
+import * as say from "./lib/commands/say.ts";
 import { VERSION } from "./lib/commands/service.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
@@ -21,6 +24,9 @@ const COMMANDS = new Map<string, Command>([
   ["chat", chat],
   ["arena", arena],
   ["echo", echo],
+  ["messages", messages],
+  ["say", say],
+  ["listen", listen],
 ]);
 
 /** A service ends within a second of being told, whoever reads what it says. */
@@ -37,6 +43,9 @@ commands
   chat               two people talk directly; tells why when they cannot
   arena [PORT]       players move and fire in a small world: a udp-socket-server
   echo [PORT]        repeats what one client says to all of them, as its echo example
+  messages [PORT]    clients send each other messages with headers: a SimpleServer
+  say HOST[:PORT]    sends messages to one
+  listen HOST[:PORT] prints its messages
 
 netsync COMMAND --help tells the options of each; --version the version.`;
 

@@ -8,7 +8,14 @@ export { openUdp, type UdpCounters, UdpHost, type UdpHostOptions } from "./hosts
 export { type UdpSocket } from "./hosts/udp.ts";
 export { type PortOptions } from "./hosts/open_port.ts";
 export { type OutboxCounters } from "./hosts/outbox.ts";
-export type { Engine, Outbox, Peer } from "./protocols/engine.ts";
+export type {
+  Engine,
+  Outbox,
+  Peer,
+  StreamEnd,
+  StreamEngine,
+  StreamOutbox,
+} from "./protocols/engine.ts";
 export {
   createSyncServer,
   type SyncCensus,
@@ -96,3 +103,41 @@ export {
   type ArenaClientEvents,
   type ArenaClientOptions,
 } from "./clients/arena.ts";
+export { openTcp, type TcpCounters, TcpHost, type TcpHostOptions } from "./hosts/tcp.ts";
+export { type TcpListener } from "./hosts/tcp.ts";
+export { type TcpTraffic } from "./hosts/connection.ts";
+export { type Header, NetworkMessage } from "./protocols/messages/message.ts";
+export { type Sent } from "./protocols/messages/outgoing.ts";
+export { type Framing } from "./protocols/messages/connection.ts";
+export { type WireRefusal as MessageWireRefusal } from "./protocols/messages/wire.ts";
+export {
+  createMessageServer,
+  type Disconnection,
+  type MessageOutbox,
+  type MessageRefusal,
+  type MessageServerEngine,
+  type MessageServerEngineOptions,
+  type MessageServerEvent,
+} from "./protocols/messages/server.ts";
+export { createMessageRelay } from "./protocols/messages/relay.ts";
+export {
+  type ClientEnd,
+  createMessageClient,
+  type MessageClientEngine,
+  type MessageClientEngineOptions,
+  type MessageClientEvent,
+  type MessageClientOutbox,
+} from "./protocols/messages/client.ts";
+export {
+  type ClientOwner,
+  ConnectedClient,
+  MessageServer,
+  type MessageServerOptions,
+} from "./clients/message_server.ts";
+export {
+  type Connected,
+  MessageClient,
+  type MessageClientOptions,
+  MESSAGES_PORT,
+} from "./clients/message_client.ts";
+export { Signal, type SignalListener } from "./clients/signal.ts";

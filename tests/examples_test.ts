@@ -6,7 +6,9 @@ import { until } from "./support/wait.ts";
 const root = new URL("../", import.meta.url);
 const read = (path: string): string => Deno.readTextFileSync(new URL(path, root));
 
-for (const example of ["join.py", "join.ts", "embed.ts", "meet.ts", "coins.ts"]) {
+const shown = ["join.py", "join.ts", "embed.ts", "meet.ts", "coins.ts"]
+  .concat(["hello_server.ts", "hello_client.ts"]);
+for (const example of shown) {
   Deno.test(`README.md shows examples/${example} as it is`, () => {
     assertStringIncludes(read("README.md"), read(`examples/${example}`).trimEnd());
   });
@@ -125,4 +127,27 @@ Deno.test("examples/coins.ts is a game that examples/coins_player.ts plays", asy
     await ada.say("q");
     assertEquals(await ada.end(), 0);
   });
+});
+
+Deno.test("examples/hello_server.ts answers examples/hello_client.ts", async () => {
+  const run = [Deno.execPath(), "run", "--allow-net"];
+  await using server = new Program([...run, "examples/hello_server.ts"], ["0"]);
+  const port = await server.next(
+    "that it listens",
+    (line) => /^waiting for messages on localhost:(\d+)$/.exec(line)?.[1],
+  );
+  for (let turn = 0; turn < 2; turn++) {
+    const from = server.lines.length;
+    assertEquals(await output([...run, "examples/hello_client.ts"], [port]), {
+      code: 0,
+      out: ["Server handshake received: Hello from the server!"],
+      err: [],
+    });
+    await server.next(
+      "her message",
+      (line) => /^Message received from .*:\d+: Hello server!$/.exec(line)?.input,
+      { from },
+    );
+  }
+  assertEquals(server.errorLines, []);
 });

@@ -3,13 +3,13 @@ import { ARENA_PORT } from "../clients/arena.ts";
 import { ArenaObserver } from "../observe/arena.ts";
 import { createArenaServer } from "../protocols/arena/server.ts";
 import { countOption, type Grammar, numberOption } from "./options.ts";
+import { runUdpService } from "./running.ts";
 import {
   announce,
   LISTEN_OPTIONS,
   LOG_OPTIONS,
   PROGRAM,
   readService,
-  runUdpService,
   STATISTICS_OPTIONS,
 } from "./service.ts";
 

@@ -13,7 +13,7 @@ import {
   readWords,
 } from "./options.ts";
 import { ProgressLine } from "./screen.ts";
-import { stopSignal } from "./service.ts";
+import { stopSignal } from "./running.ts";
 
 const options = {
   ...LOAD_OPTIONS,

@@ -5,7 +5,7 @@ import { printLine } from "../observe/output.ts";
 import { joined, readServer } from "./join.ts";
 import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
 import { CommandFailure, type Grammar, helpOf, numberOption, readWords } from "./options.ts";
-import { stopSignal } from "./service.ts";
+import { stopSignal } from "./running.ts";
 
 const options = {
   ...LOAD_OPTIONS,

@@ -22,8 +22,8 @@ import {
   UsageError,
   type Values,
 } from "./options.ts";
-import { stopSignal } from "./service.ts";
-import { printable } from "./terminal.ts";
+import { stopSignal } from "./running.ts";
+import { printable, typedLines } from "./terminal.ts";
 
 const options = {
   rendezvous: textOption({ placeholder: "HOST[:PORT]", help: "the rendezvous server, needed" }),
@@ -291,16 +291,6 @@ async function send(
     print("refused", { to, reason: error.message }, error.message);
     return false;
   }
-}
-
-async function* typedLines(): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split(/\r?\n/);
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 function fail(

@@ -3,12 +3,12 @@ import { ARENA_PORT } from "../clients/arena.ts";
 import { EchoObserver } from "../observe/echo.ts";
 import { createEchoServer } from "../protocols/echo/server.ts";
 import { countOption, type Grammar, numberOption } from "./options.ts";
+import { runUdpService } from "./running.ts";
 import {
   announce,
   LISTEN_OPTIONS,
   LOG_OPTIONS,
   readService,
-  runUdpService,
   STATISTICS_OPTIONS,
 } from "./service.ts";
 

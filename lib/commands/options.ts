@@ -23,6 +23,8 @@ export interface Option<T> {
   readonly placeholder?: string;
   /** The value when the option is left out. */
   readonly fallback: T;
+  /** Whether it may be given more than once; then the values are what `read` gives, put together. */
+  readonly isList?: boolean;
   /** Reads the value; throws a {@link UsageError} that says what would be right. */
   read(text: string, name: string): T;
 }
@@ -111,6 +113,16 @@ export function textOption(spec: { help: string; placeholder: string }): Option<
   return { ...spec, fallback: undefined, read: (text): string => text };
 }
 
+/** An option that may be given more than once. */
+export function listOption<T>(spec: {
+  help: string;
+  placeholder: string;
+  read: (text: string, name: string) => T;
+}): Option<T[]> {
+  const { read, ...rest } = spec;
+  return { ...rest, fallback: [], isList: true, read: (text, name): T[] => [read(text, name)] };
+}
+
 /** A switch. */
 export function flagOption(help: string): Option<boolean> {
   return { help, fallback: false, read: (): boolean => true };
@@ -154,7 +166,7 @@ export function readWords<O extends Options>(
   const parsed = parseArgs(words, {
     boolean: flags,
     string: ["_", ...names.filter((name) => !flags.includes(name))],
-    collect: [],
+    collect: names.filter((name) => optionOf.get(name)!.isList),
     alias: { h: "help" },
     unknown(word, key): unknown {
       if (key === undefined) return true;
@@ -171,14 +183,12 @@ export function readWords<O extends Options>(
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(grammar.options)) {
     const name = kebab(key);
-    const given = parsed[name];
-    if (given === undefined || given === false) {
-      values[key] = option.fallback;
-    } else if (given === "") {
+    const given = [parsed[name] ?? []].flat().filter((value) => value !== false).map(String);
+    if (given.includes("")) {
       throw new UsageError(`--${name} needs a value: --${name} ${option.placeholder}`);
-    } else {
-      values[key] = option.read(String(given), `--${name}`);
     }
+    const read = given.map((text) => option.read(text, `--${name}`));
+    values[key] = read.length === 0 ? option.fallback : option.isList ? read.flat() : read[0];
   }
   return { help: false, positionals, values: values as Values<O> };
 }

@@ -3,14 +3,8 @@ import { RENDEZVOUS_PORT } from "../clients/rendezvous.ts";
 import { RendezvousObserver } from "../observe/rendezvous.ts";
 import { createRendezvousServer } from "../protocols/rendezvous/server.ts";
 import { type Grammar, numberOption } from "./options.ts";
-import {
-  announce,
-  LISTEN_OPTIONS,
-  LOG_OPTIONS,
-  PROGRAM,
-  readService,
-  runUdpService,
-} from "./service.ts";
+import { runUdpService } from "./running.ts";
+import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, readService } from "./service.ts";
 
 const count = { placeholder: "N", min: 1, max: 1_000_000, integer: true } as const;
 

@@ -3,14 +3,8 @@ import { SYNC_PORT } from "../clients/sync.ts";
 import { SyncObserver } from "../observe/sync.ts";
 import { createSyncServer } from "../protocols/sync/server.ts";
 import { countOption, type Grammar, numberOption } from "./options.ts";
-import {
-  announce,
-  LISTEN_OPTIONS,
-  LOG_OPTIONS,
-  PROGRAM,
-  readService,
-  runUdpService,
-} from "./service.ts";
+import { runUdpService } from "./running.ts";
+import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, readService } from "./service.ts";
 
 const options = {
   ...LISTEN_OPTIONS,

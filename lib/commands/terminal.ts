@@ -39,3 +39,14 @@ export function printable(text: string, charactersMax: number): string {
       : "\\u{" + code.toString(16) + "}";
   });
 }
+
+/** What is typed or piped in, line by line. */
+export async function* typedLines(): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}

@@ -5,7 +5,7 @@ import type { PlayerState } from "../protocols/arena/wire.ts";
 import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { Screen } from "./screen.ts";
-import { stopSignal } from "./service.ts";
+import { stopSignal } from "./running.ts";
 import { drawWorld } from "./world_picture.ts";
 
 const options = {

@@ -4,7 +4,7 @@ import { printLine } from "../observe/output.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
 import { Screen } from "./screen.ts";
-import { stopSignal } from "./service.ts";
+import { stopSignal } from "./running.ts";
 import { printable } from "./terminal.ts";
 
 const options = {

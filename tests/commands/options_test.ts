@@ -4,6 +4,7 @@ import {
   flagOption,
   type Grammar,
   helpOf,
+  listOption,
   numberOption,
   readNumber,
   readPort,
@@ -144,4 +145,62 @@ Deno.test("readPort() takes 0 to 65535", () => {
   for (const text of ["65536", "-1", "", " 1", "1.0", "١"]) {
     assertThrows(() => readPort(text), UsageError, "PORT must be a whole number from 0 to 65535");
   }
+});
+
+const listed = {
+  command: "netsync test",
+  positionals: "",
+  positionalsMax: 1,
+  about: "Tests.",
+  options: {
+    header: listOption({
+      placeholder: "NAME",
+      help: "as many as you like",
+      read(text, name): string {
+        if (text === "bad") throw new UsageError(`${name} may not be bad`);
+        return text.toUpperCase();
+      },
+    }),
+    json: flagOption("for programs"),
+  },
+};
+
+Deno.test("listOption() gives what was read of all its values, in their order", () => {
+  const words = ["--header", "b", "x", "--header=a=1", "--json", "--header", "b"];
+  const parsed = readWords(words, listed);
+  assert(!parsed.help);
+  assertEquals(parsed.values.header, ["B", "A=1", "B"]);
+  assertEquals([parsed.positionals, parsed.values.json], [["x"], true]);
+  const one = readWords(["--header", "0x10"], listed);
+  assert(!one.help);
+  assertEquals(one.values.header, ["0X10"]);
+});
+
+Deno.test("listOption() gives no value when it is left out, whatever was given before", () => {
+  for (const words of [["--header", "a"], []]) {
+    const parsed = readWords(words, listed);
+    assert(!parsed.help);
+    assertEquals(parsed.values.header, words.length === 0 ? [] : ["A"]);
+  }
+});
+
+Deno.test("listOption() refuses one bad or empty value among good ones", () => {
+  const refused: [words: string, says: string][] = [
+    ["--header", "--header needs a value: --header NAME"],
+    ["--header=", "--header needs a value: --header NAME"],
+    ["--header a --header", "--header needs a value: --header NAME"],
+    ["--header --header a", "--header needs a value: --header NAME"],
+    ["--header a --header= --header b", "--header needs a value: --header NAME"],
+    ["--header a --header bad --header b", "--header may not be bad"],
+    ["--no-header", "unknown option --no-header"],
+    ["--headers a", "unknown option --headers: did you mean --header?"],
+  ];
+  for (const [words, says] of refused) {
+    const error = assertThrows(() => readWords(words.split(" "), listed), UsageError, says);
+    assert(error.message.startsWith(says), error.message);
+  }
+});
+
+Deno.test("helpOf() shows a listOption() as any other", () => {
+  assert(helpOf(listed).includes("\n  --header NAME  as many as you like\n"));
 });

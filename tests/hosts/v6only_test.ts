@@ -1,5 +1,5 @@
 /**
- * The UDP host where IPv6 sockets take no IPv4, as on Windows, and where there is no IPv6.
+ * The UDP and TCP hosts where IPv6 sockets take no IPv4, as on Windows, and where there is no IPv6.
  *
  * Linux can be made to behave so, but only as a whole: each test has a network of its own, which
  * unshare(1) makes and which ends with it. That takes root, or a system that lets everybody have user
@@ -14,7 +14,7 @@ const ROOT = new URL("../../", import.meta.url);
 const ignore = Deno.build.os !== "linux";
 
 /** What the fixture reports from a new network with these settings under /proc/sys/net/ipv6. */
-async function reportFrom(settings: Record<string, string>, args: string[] = []): Promise<Report> {
+async function reportFrom(args: string[], settings: Record<string, string>): Promise<Report> {
   const set = Object.entries(settings)
     .map(([name, value]) => `echo ${value} > /proc/sys/net/ipv6/${name}`);
   const inside = ["ip link set lo up", ...set, 'exec "$@"'].join(" && ");
@@ -31,50 +31,53 @@ async function reportFrom(settings: Record<string, string>, args: string[] = [])
   return JSON.parse(decoder.decode(stdout));
 }
 
-Deno.test({
-  name: "openUdp() opens one socket for both families where IPv6 sockets take IPv4",
-  ignore,
-  async fn(): Promise<void> {
-    assertEquals(await reportFrom({ bindv6only: "0" }), {
-      sockets: 1,
-      addresses: ["[::]", "0.0.0.0"],
-      served: { "127.0.0.1": "127.0.0.1", "::1": "[::1]" },
-    });
-  },
-});
+for (const [transport, open] of [["udp", "openUdp()"], ["tcp", "openTcp()"]] as const) {
+  Deno.test({
+    name: `${open} opens one socket for both families where IPv6 sockets take IPv4`,
+    ignore,
+    async fn(): Promise<void> {
+      assertEquals(await reportFrom([transport], { bindv6only: "0" }), {
+        sockets: 1,
+        addresses: ["[::]", "0.0.0.0"],
+        served: { "127.0.0.1": "127.0.0.1", "::1": "[::1]" },
+      });
+    },
+  });
 
-Deno.test({
-  name: "openUdp() opens a socket for each family where IPv6 sockets take IPv6 only",
-  ignore,
-  async fn(): Promise<void> {
-    assertEquals(await reportFrom({ bindv6only: "1" }), {
-      sockets: 2,
-      addresses: ["[::]", "0.0.0.0"],
-      served: { "127.0.0.1": "127.0.0.1", "::1": "[::1]" },
-    });
-  },
-});
+  Deno.test({
+    name: `${open} opens a socket for each family where IPv6 sockets take IPv6 only`,
+    ignore,
+    async fn(): Promise<void> {
+      assertEquals(await reportFrom([transport], { bindv6only: "1" }), {
+        sockets: 2,
+        addresses: ["[::]", "0.0.0.0"],
+        served: { "127.0.0.1": "127.0.0.1", "::1": "[::1]" },
+      });
+    },
+  });
 
-Deno.test({
-  name: "openUdp() refuses a port of which another program has one family, with either setting",
-  ignore,
-  async fn(): Promise<void> {
-    for (const bindv6only of ["0", "1"]) {
-      for (const taken of ["0.0.0.0", "::"]) {
-        const report = await reportFrom({ bindv6only }, [taken]);
-        assertEquals(report, { refused: "AddrInUse" }, `${taken}, bindv6only=${bindv6only}`);
+  Deno.test({
+    name: `${open} refuses a port of which another program has one family, with either setting`,
+    ignore,
+    async fn(): Promise<void> {
+      for (const bindv6only of ["0", "1"]) {
+        for (const taken of ["0.0.0.0", "::"]) {
+          const report = await reportFrom([transport, taken], { bindv6only });
+          assertEquals(report, { refused: "AddrInUse" }, `${taken}, bindv6only=${bindv6only}`);
+        }
       }
-    }
-  },
-});
+    },
+  });
 
-Deno.test({
-  name: "openUdp() serves IPv4 where IPv6 is switched off",
-  ignore,
-  async fn(): Promise<void> {
-    for (const bindv6only of ["0", "1"]) {
-      const { served } = await reportFrom({ "conf/all/disable_ipv6": "1", bindv6only });
-      assertEquals(served, { "127.0.0.1": "127.0.0.1" }, `bindv6only=${bindv6only}`);
-    }
-  },
-});
+  Deno.test({
+    name: `${open} serves IPv4 where IPv6 is switched off`,
+    ignore,
+    async fn(): Promise<void> {
+      for (const bindv6only of ["0", "1"]) {
+        const settings = { "conf/all/disable_ipv6": "1", bindv6only };
+        const { served } = await reportFrom([transport], settings);
+        assertEquals(served, { "127.0.0.1": "127.0.0.1" }, `bindv6only=${bindv6only}`);
+      }
+    },
+  });
+}

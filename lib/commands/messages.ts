@@ -1,0 +1,111 @@
+/** `netsync messages [PORT]`: a SimpleServer that passes messages on. */
+import { MESSAGES_PORT } from "../clients/message_client.ts";
+import { MessagesObserver } from "../observe/messages.ts";
+import { createMessageRelay } from "../protocols/messages/relay.ts";
+import { countOption, type Grammar, numberOption } from "./options.ts";
+import { runTcpService } from "./running.ts";
+import {
+  announce,
+  LISTEN_OPTIONS,
+  LOG_OPTIONS,
+  PROGRAM,
+  readService,
+  STATISTICS_OPTIONS,
+} from "./service.ts";
+
+const MIB = 2 ** 20;
+
+const options = {
+  ...LISTEN_OPTIONS,
+  maxConnections: countOption(1_024, "clients at most; more are sent away"),
+  maxPerIp: countOption(64, "clients of one IPv4 address or IPv6 /64 network at most"),
+  maxMessage: numberOption({
+    placeholder: "BYTES",
+    min: 64,
+    max: 64 * MIB,
+    integer: true,
+    fallback: MIB,
+    help: `longest message, headers included; who sends a longer one is sent away (${MIB})`,
+  }),
+  maxMessages: numberOption({
+    placeholder: "HZ",
+    min: 0.1,
+    max: 100_000,
+    fallback: 200,
+    help: "messages a second from one client; what comes faster has to wait (200)",
+  }),
+  idleTimeout: numberOption({
+    placeholder: "SECONDS",
+    min: 0,
+    max: 1_000_000,
+    fallback: 0,
+    help: "a client not heard for so long is sent away; 0: never (0)",
+  }),
+  gap: numberOption({
+    placeholder: "MS",
+    min: 0,
+    max: 1_000,
+    fallback: 20,
+    help: "between two messages to one original client, which would read them as one (20)",
+  }),
+  ...STATISTICS_OPTIONS,
+  ...LOG_OPTIONS,
+};
+
+/** What the command takes. */
+export const grammar: Grammar<typeof options> = {
+  command: "netsync messages",
+  positionals: "[PORT]",
+  positionalsMax: 1,
+  about: `Passes each message to everyone else, and answers a handshake: a SimpleServer, on TCP.
+PORT is ${MESSAGES_PORT} unless given; 0 takes a free one.`,
+  options,
+};
+
+/** What one client may send a second goes to all others; so it is less than a library would allow. */
+const BYTES_HZ_MAX = MIB;
+
+/** Runs the server until it is told to stop. */
+export async function run(words: readonly string[]): Promise<void> {
+  const start = readService(words, grammar, "messages", MESSAGES_PORT);
+  if (!start) return;
+  const { values, port, logger } = start;
+  const { maxMessage, idleTimeout } = values;
+  const engine = createMessageRelay({
+    connectionsMax: values.maxConnections,
+    connectionsPerNetworkMax: values.maxPerIp,
+    messageBytesMax: maxMessage,
+    queueBytesMax: 4 * Math.max(MIB, maxMessage),
+    idleMs: idleTimeout === 0 ? Infinity : 1_000 * idleTimeout,
+    gapMs: values.gap,
+    messagesHzMax: values.maxMessages,
+    bytesHzMax: BYTES_HZ_MAX,
+  });
+  const observer = new MessagesObserver(logger, () => engine.size, () => performance.now());
+  const counters = await runTcpService({
+    engine,
+    port,
+    hostname: values.host,
+    logger,
+    onEvent: (event) => observer.observe(event),
+    onListening: (listener) =>
+      announce(listener, {
+        service: "messages",
+        title: "messages (SimpleServer)",
+        transport: "TCP",
+        json: values.json,
+        rows: (near) => [
+          ["hear them all", `${PROGRAM} listen ${near}`],
+          ["say something", `${PROGRAM} say ${near} hello`],
+        ],
+      }),
+    statistics: {
+      everySeconds: values.statistics,
+      tell: (counters) => observer.tellStatistics(counters),
+    },
+  });
+  logger.info(
+    "stopped: {connected} clients were here and said {messages} messages",
+    { event: "stopped", ...observer.counts, ...counters },
+  );
+}

@@ -1,0 +1,103 @@
+/** `netsync say HOST[:PORT] [TEXT]`: sends messages to a message server. */
+import { MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
+import { printLine } from "../observe/output.ts";
+import { type Header, NetworkMessage } from "../protocols/messages/message.ts";
+import { readServer } from "./join.ts";
+import { connectedTo, type MessagePrinter, printMessage, printMessageJson } from "./listen.ts";
+import { pause } from "./load.ts";
+import {
+  CommandFailure,
+  flagOption,
+  type Grammar,
+  helpOf,
+  listOption,
+  numberOption,
+  readWords,
+  UsageError,
+} from "./options.ts";
+import { stopSignal } from "./running.ts";
+import { printable, typedLines } from "./terminal.ts";
+
+const options = {
+  header: listOption({
+    placeholder: "NAME=VALUE",
+    help: "a header; more than one, in this order; NAME alone has no value",
+    read: readHeader,
+  }),
+  wait: numberOption({
+    placeholder: "SECONDS",
+    min: 0,
+    max: 1_000_000,
+    fallback: 0,
+    help: "stay for so long and print what comes (0)",
+  }),
+  json: flagOption("print what comes as one JSON object a line"),
+};
+
+/** What the command takes. */
+export const grammar: Grammar<typeof options> = {
+  command: "netsync say",
+  positionals: "HOST[:PORT] [TEXT]",
+  positionalsMax: 2,
+  about: `Sends a message to a server of netsync messages, or to a SimpleServer.
+Without TEXT each line of the input is one.`,
+  options,
+};
+
+/** Between two lines: an original server reads what comes together as one. */
+const GAP_MS = 10;
+/** How much of a text is shown that could not be sent. */
+const SHOWN_CHARACTERS_MAX = 60;
+
+/** Sends the text, or line by line, and leaves. */
+export async function run(words: readonly string[]): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return void printLine(helpOf(grammar));
+  const { values: { header, wait, json }, positionals: [address, text] } = parsed;
+  const server = readServer(address, "netsync say", MESSAGES_PORT);
+  // No offer of frames: what is sent here is text, and is the same to every server.
+  const client = await connectedTo(server, new MessageClient({ framing: "never" }));
+  const stop = stopSignal();
+  try {
+    const printing = printAll(client, json ? printMessageJson : printMessage);
+    await Promise.race([stop.received, sayAll(client, header, text)]);
+    if (wait > 0) await Promise.race([stop.received, printing, pause(1_000 * wait)]);
+  } finally {
+    await client.close();
+    stop.ignore();
+  }
+}
+
+async function sayAll(
+  client: MessageClient,
+  headers: readonly Header[],
+  text: string | undefined,
+): Promise<void> {
+  if (text !== undefined) return say(client, headers, text);
+  for await (const line of typedLines()) {
+    say(client, headers, line);
+    await pause(GAP_MS);
+  }
+}
+
+function say(client: MessageClient, headers: readonly Header[], text: string): void {
+  const message = new NetworkMessage(text);
+  for (const { name, value } of headers) message.addHeader(name, value);
+  const { ok, reason } = client.send(message);
+  if (!ok) throw new CommandFailure(`"${printable(text, SHOWN_CHARACTERS_MAX)}": ${reason}`);
+}
+
+async function printAll(client: MessageClient, print: MessagePrinter): Promise<void> {
+  for await (const message of client) print(message);
+}
+
+/** `NAME=VALUE` or `NAME`. */
+function readHeader(text: string, option: string): Header {
+  const [, name = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(text)!;
+  try {
+    new NetworkMessage().addHeader(name, value);
+    return { name, value };
+  } catch (error) {
+    throw new UsageError(`${option} ${text}: ${(error as Error).message}`);
+  }
+}
