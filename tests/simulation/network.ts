@@ -207,9 +207,9 @@ export interface HostOptions<Event> {
   sendMs: number;
 }
 
-class SimulatedPeer implements Peer {
+/** A peer that is known by an address like `10.1.0.1:5000`. */
+export class AddressedPeer implements Peer {
   readonly address: string;
-  queued: Uint8Array | undefined;
 
   constructor(address: string) {
     this.address = address;
@@ -226,6 +226,10 @@ class SimulatedPeer implements Peer {
   get network(): string {
     return this.ip;
   }
+}
+
+class SimulatedPeer extends AddressedPeer {
+  queued: Uint8Array | undefined;
 }
 
 /** Longest queue of single datagrams: more are dropped. */

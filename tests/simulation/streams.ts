@@ -12,7 +12,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../../lib/protocols/engine.ts";
 import type { Random } from "../../lib/parts/random.ts";
-import { maybe, Network, NO_FAULTS } from "./network.ts";
+import { AddressedPeer, maybe, Network, NO_FAULTS } from "./network.ts";
 
 /** What happens to bytes on their way. */
 export interface StreamTroubles {
@@ -426,27 +426,14 @@ export interface StreamHostOptions<Event> {
 }
 
 /** A connection as an engine knows it. */
-export class StreamPeer implements Peer {
-  readonly address: string;
+export class StreamPeer extends AddressedPeer {
   readonly socket: Socket;
   /** Whether the engine may say something to it. */
   isOpen = true;
 
   constructor(socket: Socket) {
+    super(socket.address);
     this.socket = socket;
-    this.address = socket.address;
-  }
-
-  get ip(): string {
-    return this.address.slice(0, this.address.indexOf(":"));
-  }
-
-  get port(): number {
-    return Number(this.address.slice(this.address.indexOf(":") + 1));
-  }
-
-  get network(): string {
-    return this.ip;
   }
 }
 

@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import type { Engine, Outbox, Peer } from "../../lib/protocols/engine.ts";
 
-/** One datagram to one peer; a broadcast is one entry for each peer. */
+/** Bytes handed over at once for one peer; a broadcast is one entry for each peer. */
 export interface Sent {
   at: number;
   to: Peer;
@@ -10,12 +10,10 @@ export interface Sent {
 }
 
 /** What an engine said, in order. */
-export class Recorder<Event> implements Outbox<Event> {
+export class Sayings<Event> {
   /** Stamped on what is sent. */
   now = 0;
-  /** What is still queued, as the engine is told. */
-  backlog = 0;
-  /** Datagrams of `send` and `broadcast`. */
+  /** What was sent, of any kind. */
   readonly sent: Sent[] = [];
   readonly events: Event[] = [];
 
@@ -23,20 +21,16 @@ export class Recorder<Event> implements Outbox<Event> {
     this.sent.push({ at: this.now, to: peer, bytes });
   }
 
-  broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void {
-    for (const to of peers) this.sent.push({ at: this.now, to, bytes });
-  }
-
   emit(event: Event): void {
     this.events.push(event);
   }
 
-  /** The datagrams since the last call. */
+  /** What was sent since the last call. */
   takeSent(): Sent[] {
     return this.sent.splice(0);
   }
 
-  /** The datagrams to one peer since the last call; those to others stay. */
+  /** What was sent to one peer since the last call; what was sent to others stays. */
   takeSentTo(peer: Peer): Uint8Array[] {
     const taken = this.takeSent();
     this.sent.push(...taken.filter(({ to }) => to !== peer));
@@ -46,6 +40,16 @@ export class Recorder<Event> implements Outbox<Event> {
   /** The events since the last call. */
   takeEvents(): Event[] {
     return this.events.splice(0);
+  }
+}
+
+/** What an engine over UDP said. */
+export class Recorder<Event> extends Sayings<Event> implements Outbox<Event> {
+  /** What is still queued, as the engine is told. */
+  backlog = 0;
+
+  broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void {
+    for (const peer of peers) this.send(peer, bytes);
   }
 }
 

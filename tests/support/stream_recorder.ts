@@ -1,20 +1,10 @@
 /** An outbox of connections that writes everything down, and an engine over TCP with its time. */
 import { assert } from "@std/assert";
 import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../../lib/protocols/engine.ts";
+import { Sayings } from "./recorder.ts";
 
-/** Bytes handed over at once. */
-export interface Written {
-  at: number;
-  to: Peer;
-  bytes: Uint8Array;
-}
-
-/** What an engine over TCP said, in order. */
-export class StreamRecorder<Event> implements StreamOutbox<Event> {
-  /** Stamped on what is sent. */
-  now = 0;
-  readonly sent: Written[] = [];
-  readonly events: Event[] = [];
+/** What an engine over TCP said. */
+export class StreamRecorder<Event> extends Sayings<Event> implements StreamOutbox<Event> {
   /** Who was sent away, in order. */
   readonly closed: Peer[] = [];
   /** Every change of whether a connection is read. */
@@ -27,9 +17,9 @@ export class StreamRecorder<Event> implements StreamOutbox<Event> {
   readonly #notRead = new Set<Peer>();
   readonly #unsentBytes = new Map<Peer, number>();
 
-  send(peer: Peer, bytes: Uint8Array): void {
+  override send(peer: Peer, bytes: Uint8Array): void {
     this.#checkOpen(peer, "send");
-    this.sent.push({ at: this.now, to: peer, bytes });
+    super.send(peer, bytes);
   }
 
   unsentBytes(peer: Peer): number {
@@ -49,8 +39,8 @@ export class StreamRecorder<Event> implements StreamOutbox<Event> {
     this.#over.add(peer);
   }
 
-  emit(event: Event): void {
-    this.events.push(event);
+  override emit(event: Event): void {
+    super.emit(event);
     this.onEvent(event);
   }
 
@@ -70,23 +60,6 @@ export class StreamRecorder<Event> implements StreamOutbox<Event> {
 
   isReading(peer: Peer): boolean {
     return !this.#notRead.has(peer);
-  }
-
-  /** What was sent since the last call. */
-  takeSent(): Written[] {
-    return this.sent.splice(0);
-  }
-
-  /** What was sent to one peer since the last call; what was sent to others stays. */
-  takeSentTo(peer: Peer): Uint8Array[] {
-    const taken = this.takeSent();
-    this.sent.push(...taken.filter(({ to }) => to !== peer));
-    return taken.filter(({ to }) => to === peer).map(({ bytes }) => bytes);
-  }
-
-  /** The events since the last call. */
-  takeEvents(): Event[] {
-    return this.events.splice(0);
   }
 
   #checkOpen(peer: Peer, what: string): void {

@@ -1,5 +1,6 @@
 /** What one connection is still to be sent, and in which form. */
 import type { Peer, StreamOutbox } from "../engine.ts";
+import { Fifo } from "../../parts/fifo.ts";
 import { encodeUtf8 } from "../../parts/utf8.ts";
 import { encodeFrame, isFrameWithin, OFFER_BARS, SWITCH } from "./frame.ts";
 import { NetworkMessage, ORIGINAL_READ_BYTES } from "./message.ts";
@@ -91,9 +92,8 @@ export class Outgoing {
   readonly #peer: Peer;
   readonly #options: OutgoingOptions;
   readonly #pace: Pace;
-  /** Waiting for their gap; those at the front have left. */
-  #waiting: Envelope[] = [];
-  #left = 0;
+  /** Those that wait for their gap. */
+  readonly #waiting = new Fifo<Envelope>();
   #waitingBytes = 0;
   #form: "text" | "frames" = "text";
   #offers: boolean;
@@ -113,7 +113,7 @@ export class Outgoing {
 
   /** Whether messages wait for their gap. */
   get isWaiting(): boolean {
-    return this.#left < this.#waiting.length;
+    return this.#waiting.length > 0;
   }
 
   /** When {@link Outgoing.advance} is wanted; `Infinity` for never. */
@@ -164,13 +164,9 @@ export class Outgoing {
   }
 
   #writeNext(out: StreamOutbox<unknown>): void {
-    const envelope = this.#waiting[this.#left++]!;
+    const envelope = this.#waiting.shift()!;
     const text = envelope.text as Uint8Array;
     this.#waitingBytes -= text.length;
-    if (!this.isWaiting) {
-      this.#waiting = [];
-      this.#left = 0;
-    }
     if (this.#form === "frames") {
       const { frame } = envelope;
       // What has a text has a frame, unless it has tens of thousands of headers.

@@ -59,10 +59,10 @@ export interface MessageServerEngineOptions {
   framing?: Exclude<Framing, "always">;
   /** Messages a second of one client; what comes faster is left to wait where it is. Default 1,000. */
   messagesHzMax?: number;
-  /** Bytes a second of one client; as above. Default 8 MiB. */
+  /** Bytes a second of all clients of one network; as above. Default 8 MiB. */
   bytesHzMax?: number;
   /**
-   * What the clients of one network may make the server send, in messages a second; as above. What is sent
+   * Messages a second that the clients of one network may make the server send; as above. What is sent
    * while a message is heard counts for who said it. Default 40,000.
    */
   deliveriesHzMax?: number;
@@ -121,7 +121,7 @@ const SLOW: Sent = {
 /** What clients of one network share. */
 interface Network {
   connections: number;
-  /** Up to when what it made the server send is paid for. */
+  /** Up to when the bytes they sent, and what they made the server send, are paid for. */
   paidUntil: number;
 }
 
@@ -130,7 +130,7 @@ interface Entry {
   connection: Connection;
   network: Network;
   heardAt: number;
-  /** Up to when what it sent is paid for, at the rate that it may send. */
+  /** Up to when the messages it sent are paid for. */
   paidUntil: number;
   /** Whether it is read, and what was is heard. */
   isReading: boolean;
@@ -229,7 +229,7 @@ class MessageServerState implements MessageServerEngine {
     const entry = this.#entries.get(from);
     if (!entry) return;
     entry.heardAt = now;
-    charge(entry, chunk.length * this.#msPerByte, now);
+    charge(entry.network, chunk.length * this.#msPerByte, now);
     this.#pauseIfInDebt(from, entry, now, out);
     this.#hear(
       from,
