@@ -168,7 +168,8 @@ export class Outgoing {
     const text = envelope.text as Uint8Array;
     this.#waitingBytes -= text.length;
     if (this.#form === "frames") {
-      const { frame } = envelope;
+      // Not from the message, which may be another one by now.
+      const frame = encoded(() => encodeFrame(NetworkMessage.decode(text)));
       // What has a text has a frame, unless it has tens of thousands of headers.
       if (typeof frame !== "string") out.send(this.#peer, frame);
     } else {

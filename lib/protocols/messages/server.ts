@@ -1,7 +1,7 @@
 /** The engine of a message server: who is connected, what they say, and what each is sent. */
 import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../engine.ts";
-import { Budget } from "../../parts/budget.ts";
 import { Deadlines } from "../../parts/deadlines.ts";
+import { Account, type Network, type NetworkRefusal, Networks } from "./networks.ts";
 import { Connection, type ConnectionOptions, type Framing } from "./connection.ts";
 import type { NetworkMessage } from "./message.ts";
 import { Envelope, SENT, type Sent } from "./outgoing.ts";
@@ -22,12 +22,9 @@ export type Disconnection =
 /** Why a connection was not let in, or ended, or a message had no effect. */
 export type MessageRefusal =
   | WireRefusal
+  | NetworkRefusal
   /** Every place is taken. */
   | "full"
-  /** Every place for one network is taken. */
-  | "full-network"
-  /** One network opened too many connections in a short time. */
-  | "rate"
   /** All clients together have begun too much that is not whole. */
   | "memory"
   /** A message that a relay cannot pass on to everybody: it is binary, and not all of them are netsync. */
@@ -101,12 +98,6 @@ export function createMessageServer(
 const MIB = 2 ** 20;
 /** What all clients together may have sent of messages that are not whole. */
 const PENDING_BYTES_MAX = 64 * MIB;
-/** How far ahead of its rate a client or a network may be. */
-const BURST_MS = 1_000;
-/** In how many seconds a network may open as many connections as it may have. */
-const OPENING_S = 10;
-/** Networks of which it is known how many connections they opened lately. */
-const NETWORKS_MAX = 10_000;
 const GONE: Sent = {
   ok: false,
   failure: "gone",
@@ -118,20 +109,13 @@ const SLOW: Sent = {
   reason: "the client does not read what is sent to it: it was dropped",
 };
 
-/** What clients of one network share. */
-interface Network {
-  connections: number;
-  /** Up to when the bytes they sent, and what they made the server send, are paid for. */
-  paidUntil: number;
-}
-
 /** What is kept of a client. */
 interface Entry {
   connection: Connection;
   network: Network;
   heardAt: number;
-  /** Up to when the messages it sent are paid for. */
-  paidUntil: number;
+  /** For the messages it says. */
+  account: Account;
   /** Whether it is read, and what was is heard. */
   isReading: boolean;
   /** It is not, until what it said is paid for. */
@@ -144,7 +128,6 @@ interface Entry {
 
 class MessageServerState implements MessageServerEngine {
   readonly #connectionsMax: number;
-  readonly #connectionsPerNetworkMax: number;
   readonly #idleMs: number;
   readonly #msPerMessage: number;
   readonly #msPerByte: number;
@@ -152,9 +135,7 @@ class MessageServerState implements MessageServerEngine {
   readonly #connection: ConnectionOptions;
   readonly #onMessage: NonNullable<MessageServerEngineOptions["onMessage"]>;
   readonly #entries = new Map<Peer, Entry>();
-  /** Also those whose last client left in debt: coming again does not pay it. */
-  readonly #networks = new Map<string, Network>();
-  readonly #openings: Budget;
+  readonly #networks: Networks;
   readonly #deadlines = new Deadlines<Peer>();
   #pendingBytes = 0;
   #deliveries = 0;
@@ -177,16 +158,11 @@ class MessageServerState implements MessageServerEngine {
   }: MessageServerEngineOptions) {
     this.#onMessage = onMessage;
     this.#connectionsMax = connectionsMax;
-    this.#connectionsPerNetworkMax = connectionsPerNetworkMax;
     this.#idleMs = idleMs;
     this.#msPerMessage = 1_000 / messagesHzMax;
     this.#msPerByte = 1_000 / bytesHzMax;
     this.#msPerDelivery = 1_000 / deliveriesHzMax;
-    this.#openings = new Budget({
-      perSecond: connectionsPerNetworkMax / OPENING_S,
-      burst: connectionsPerNetworkMax,
-      keysMax: NETWORKS_MAX,
-    });
+    this.#networks = new Networks(connectionsPerNetworkMax);
     this.#connection = { end: "server", framing, messageBytesMax, queueBytesMax, gapMs };
   }
 
@@ -199,20 +175,18 @@ class MessageServerState implements MessageServerEngine {
   }
 
   opened(peer: Peer, now: number, out: MessageOutbox): void {
-    const network = this.#networkOf(peer, now);
-    const refusal = this.#refusalOf(peer, network, now);
-    if (refusal) {
-      out.emit({ kind: "refused", peer, reason: refusal });
+    const isFull = this.#entries.size >= this.#connectionsMax;
+    const network = isFull ? "full" : this.#networks.enter(peer.network, now);
+    if (typeof network === "string") {
+      out.emit({ kind: "refused", peer, reason: network });
       return out.close(peer);
     }
-    this.#networks.set(peer.network, network);
-    network.connections++;
     const connection = new Connection(peer, this.#connection, out);
     const entry: Entry = {
       connection,
       network,
       heardAt: now,
-      paidUntil: now - BURST_MS,
+      account: new Account(now),
       isReading: true,
       isPaused: false,
       isLeaving: false,
@@ -229,7 +203,7 @@ class MessageServerState implements MessageServerEngine {
     const entry = this.#entries.get(from);
     if (!entry) return;
     entry.heardAt = now;
-    charge(entry.network, chunk.length * this.#msPerByte, now);
+    entry.network.account.charge(chunk.length * this.#msPerByte, now);
     this.#pauseIfInDebt(from, entry, now, out);
     this.#hear(
       from,
@@ -301,23 +275,6 @@ class MessageServerState implements MessageServerEngine {
     for (const { connection } of this.#entries.values()) connection.flush(out);
   }
 
-  #networkOf(peer: Peer, now: number): Network {
-    // Two are looked at for each that comes, so those that nothing is known of do not stay.
-    let looks = 2;
-    for (const [name, network] of this.#networks) {
-      this.#networks.delete(name);
-      if (network.connections > 0 || network.paidUntil > now) this.#networks.set(name, network);
-      if (--looks === 0) break;
-    }
-    return this.#networks.get(peer.network) ?? { connections: 0, paidUntil: now - BURST_MS };
-  }
-
-  #refusalOf(peer: Peer, network: Network, now: number): MessageRefusal | undefined {
-    if (this.#entries.size >= this.#connectionsMax) return "full";
-    if (network.connections >= this.#connectionsPerNetworkMax) return "full-network";
-    return this.#openings.take(peer.network, now) ? undefined : "rate";
-  }
-
   #send(peer: Peer, envelope: Envelope, now: number, out: MessageOutbox): Sent {
     const entry = this.#entries.get(peer);
     if (!entry || entry.isLeaving) return GONE;
@@ -345,9 +302,9 @@ class MessageServerState implements MessageServerEngine {
     const { connection } = entry;
     const refusal = hear(connection, (message) => {
       const before = this.#deliveries;
-      charge(entry, this.#msPerMessage, now);
+      entry.account.charge(this.#msPerMessage, now);
       this.#onMessage(peer, message, now, out);
-      charge(entry.network, (this.#deliveries - before) * this.#msPerDelivery, now);
+      entry.network.account.charge((this.#deliveries - before) * this.#msPerDelivery, now);
       this.#pauseIfInDebt(peer, entry, now, out);
     });
     if (!this.#entries.has(peer)) return; // Sent away for what it said.
@@ -430,7 +387,7 @@ class MessageServerState implements MessageServerEngine {
     entry.connection.end();
     this.#entries.delete(peer);
     this.#deadlines.delete(peer);
-    entry.network.connections--;
+    entry.network.leave();
     this.#farewells.push({ peer, reason });
   }
 
@@ -442,11 +399,7 @@ class MessageServerState implements MessageServerEngine {
   }
 }
 
-/** When a client that was not read is read again. */
-function paidUntil({ paidUntil, network }: Entry): number {
-  return Math.max(paidUntil, network.paidUntil);
-}
-
-function charge(account: { paidUntil: number }, costMs: number, now: number): void {
-  account.paidUntil = Math.max(account.paidUntil, now - BURST_MS) + costMs;
+/** When a client that is not read is read again. */
+function paidUntil({ account, network }: Entry): number {
+  return Math.max(account.paidUntil, network.account.paidUntil);
 }

@@ -368,6 +368,21 @@ Deno.test("Outgoing.switchToFrames() lets what waits leave at once, as frames, i
   assertEquals(line.out.takeSent().map(({ bytes }) => bodyOf(bytes)), ["e"]);
 });
 
+Deno.test("Outgoing sends a message as it was when it was given, whatever is made of it later", () => {
+  const line = new Line();
+  const message = new NetworkMessage("one").addHeader("n", "1");
+  for (const body of ["one", "two", "$%three"]) line.send(message.setBody(body));
+  message.addHeader("later").setBody("four");
+  line.outgoing.switchToFrames(line.out);
+  const frames = line.out.sent.slice(2).map(({ bytes }) =>
+    decodeFrame(bytes.subarray(LENGTH_BYTES))
+  );
+  assertEquals(frames.map((frame) => [frame?.headers.length, frame?.body]), [[1, "two"], [
+    1,
+    "$%three",
+  ]]);
+});
+
 Deno.test("Outgoing.switchToFrames() writes no frame that is too long for its reader", () => {
   // Headers take more room in a frame than in text: the other end would end the connection.
   const line = new Line({ messageBytesMax: 40 });
