@@ -119,6 +119,7 @@ export {
   type MessageServerEngineOptions,
   type MessageServerEvent,
 } from "./protocols/messages/server.ts";
+export { type NetworkRefusal } from "./protocols/messages/networks.ts";
 export { createMessageRelay } from "./protocols/messages/relay.ts";
 export {
   type ClientEnd,
@@ -129,8 +130,7 @@ export {
   type MessageClientOutbox,
 } from "./protocols/messages/client.ts";
 export {
-  type ClientOwner,
-  ConnectedClient,
+  type ConnectedClient,
   MessageServer,
   type MessageServerOptions,
 } from "./clients/message_server.ts";
@@ -140,4 +140,4 @@ export {
   type MessageClientOptions,
   MESSAGES_PORT,
 } from "./clients/message_client.ts";
-export { Signal, type SignalListener } from "./clients/signal.ts";
+export { type Signal, type SignalListener } from "./clients/signal.ts";

@@ -9,6 +9,7 @@ import {
 } from "../protocols/events/server.ts";
 import { Listeners } from "./listeners.ts";
 import { actOrThrow } from "./reach.ts";
+import { printError } from "./signal.ts";
 
 /** Options of {@link EventServer.listen}. */
 export interface EventServerOptions {
@@ -179,8 +180,4 @@ export class EventServer implements AsyncDisposable {
   #tell(event: string, what: { client: Client; payload?: Payload; reason?: Departure }): void {
     this.#listeners.tell(event, what);
   }
-}
-
-function printError(error: unknown): void {
-  console.error(error);
 }

@@ -1,4 +1,4 @@
-import { Signal } from "./signal.ts";
+import { Emitter } from "./signal.ts";
 
 /**
  * The listeners of an object's events by name. What one throws disturbs neither the others nor the
@@ -7,7 +7,7 @@ import { Signal } from "./signal.ts";
  * @typeParam Events What listeners get, by the name of the event.
  */
 export class Listeners<Events> {
-  readonly #signals = new Map<keyof Events, Signal<[never]>>();
+  readonly #signals = new Map<keyof Events, Emitter<[never]>>();
   readonly #onError: (error: unknown) => void;
 
   /** @param onError Takes what listeners throw. */
@@ -21,7 +21,7 @@ export class Listeners<Events> {
    * @returns A function that ends it.
    */
   on<E extends keyof Events>(kind: E, listener: (event: Events[E]) => void): () => void {
-    const signal = this.#signals.get(kind) ?? new Signal(this.#onError);
+    const signal = this.#signals.get(kind) ?? new Emitter(this.#onError);
     this.#signals.set(kind, signal);
     signal.addListener(listener);
     return () => signal.removeListener(listener);

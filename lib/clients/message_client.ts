@@ -9,7 +9,8 @@ import {
 } from "../protocols/messages/client.ts";
 import { NetworkMessage } from "../protocols/messages/message.ts";
 import type { Sent } from "../protocols/messages/outgoing.ts";
-import { Signal } from "./signal.ts";
+import { Inbox } from "./inbox.ts";
+import { Emitter, printError, type Signal } from "./signal.ts";
 
 /** The port of SimpleServer's example. */
 export const MESSAGES_PORT = 8_080;
@@ -18,7 +19,7 @@ export const MESSAGES_PORT = 8_080;
 export interface MessageClientOptions extends MessageClientEngineOptions {
   /** How long to wait for a connection. Default 10,000. */
   timeoutMs?: number;
-  /** Takes what a listener throws. Default: `reportError`. */
+  /** Takes what a listener throws; the client goes on. Default: it is printed. */
   onError?: (error: unknown) => void;
 }
 
@@ -26,10 +27,6 @@ export interface MessageClientOptions extends MessageClientEngineOptions {
 export type Connected =
   | { readonly ok: true; readonly reason?: undefined }
   | { readonly ok: false; readonly reason: string };
-
-/** Messages that wait to be read: with more, or longer ones together, the server has to wait. */
-const INBOX_MESSAGES_MAX = 1_024;
-const INBOX_CHARACTERS_MAX = 4 * 2 ** 20;
 
 /**
  * A client of a message server: SimpleServer's, in Python, or netsync's.
@@ -48,20 +45,24 @@ export class MessageClient implements AsyncDisposable {
   /** Told when a connection that was there is not any more: by whom, or why. */
   readonly onDisconnect: Signal<[reason: ClientEnd]>;
   readonly #options: MessageClientOptions;
+  readonly #onError: (error: unknown) => void;
+  readonly #disconnect: Emitter<[reason: ClientEnd]>;
   #link: { host: TcpHost<MessageClientEvent>; engine: MessageClientEngine } | undefined;
   /** Settles when the last connection is closed. */
   #closed: PromiseWithResolvers<void> | undefined;
-  #inbox: NetworkMessage[] = [];
-  #inboxCharacters = 0;
+  readonly #inbox = new Inbox<NetworkMessage>();
   #isFull = false;
-  #isConnecting = false;
+  /** Ends the attempt to connect that is under way. */
+  #attempt: AbortController | undefined;
   /** Called when there is something to read, or nothing will ever be. */
   #wakers: (() => void)[] = [];
 
   /** A client that is not connected yet. */
   constructor(options: MessageClientOptions = {}) {
     this.#options = options;
-    this.onDisconnect = new Signal(options.onError ?? ((error): void => reportError(error)));
+    this.#onError = options.onError ?? printError;
+    this.#disconnect = new Emitter(this.#onError);
+    this.onDisconnect = this.#disconnect;
   }
 
   /** Whether there is a connection. */
@@ -82,24 +83,24 @@ export class MessageClient implements AsyncDisposable {
    * @returns Whether it did, or the reason in words. It does not throw.
    */
   async connect(host: string, port: number = MESSAGES_PORT): Promise<Connected> {
-    if (this.#link || this.#isConnecting) return { ok: false, reason: "it is connected already" };
+    if (this.#link || this.#attempt) return { ok: false, reason: "it is connected already" };
     if (!Number.isInteger(port) || port < 1 || port > 65_535) {
       return { ok: false, reason: `${port} is no port: it is a whole number from 1 to 65535` };
     }
-    this.#isConnecting = true;
+    const attempt = this.#attempt = new AbortController();
+    const { timeoutMs = 10_000 } = this.#options;
     try {
-      const conn = await connectTcp({ hostname: host, port }, this.#options.timeoutMs ?? 10_000);
-      if (!this.#isConnecting) {
-        conn.close();
-        return { ok: false, reason: "it was closed meanwhile" };
-      }
-      await this.#begin(conn);
-      return { ok: true };
+      const conn = await connectTcp({ hostname: host, port }, timeoutMs, attempt.signal);
+      if (attempt.signal.aborted) conn.close();
+      else this.#begin(conn);
     } catch (error) {
-      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+      if (!attempt.signal.aborted) {
+        return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+      }
     } finally {
-      this.#isConnecting = false;
+      if (this.#attempt === attempt) this.#attempt = undefined;
     }
+    return attempt.signal.aborted ? { ok: false, reason: "it was closed meanwhile" } : { ok: true };
   }
 
   /**
@@ -114,8 +115,8 @@ export class MessageClient implements AsyncDisposable {
   }
 
   /**
-   * Sends a text as it is, without `$` and `%`: a netsync server takes it as a message without headers,
-   * an original server ends on it.
+   * Sends a text as it is, without `$` and `%`, as the original sends a text or bytes: a netsync server
+   * takes it as a message without headers, an original server ends on it.
    */
   sendRaw(text: string): Sent {
     return this.#send((engine, now, out) => engine.sendRaw(text, now, out));
@@ -124,9 +125,7 @@ export class MessageClient implements AsyncDisposable {
   /** The next message that has arrived, if there is one. It never waits. */
   read(): NetworkMessage | undefined {
     const message = this.#inbox.shift();
-    if (!message) return undefined;
-    this.#inboxCharacters -= sizeOf(message);
-    this.#slowDown();
+    if (message) this.#slowDown();
     return message;
   }
 
@@ -142,7 +141,8 @@ export class MessageClient implements AsyncDisposable {
 
   /** Sends what is queued, and leaves. What has arrived can still be read. */
   async close(): Promise<void> {
-    this.#isConnecting = false;
+    this.#attempt?.abort();
+    this.#attempt = undefined;
     this.#link?.host.act((_now, out) => this.#link?.engine.leave(out));
     await this.#closed?.promise;
   }
@@ -152,29 +152,24 @@ export class MessageClient implements AsyncDisposable {
     return this.close();
   }
 
-  async #begin(conn: Deno.TcpConn): Promise<void> {
-    const connected = Promise.withResolvers<void>();
+  #begin(conn: Deno.TcpConn): void {
     const engine = createMessageClient(this.#options);
     const host: TcpHost<MessageClientEvent> = new TcpHost(engine, {
       onEvent: (event) => {
-        if (event.kind === "connected") connected.resolve();
-        else if (this.#link?.host === host) this.#onEvent(event);
+        if (event.kind !== "connected" && this.#link?.host === host) this.#onEvent(event);
       },
-      onFault: reportError,
+      onFault: this.#onError,
     });
-    this.#inbox = [];
-    this.#inboxCharacters = 0;
+    this.#inbox.clear();
     this.#isFull = false;
     this.#link = { host, engine };
     this.#closed = Promise.withResolvers();
     host.adopt(conn);
-    await connected.promise;
   }
 
   #onEvent(event: Exclude<MessageClientEvent, { kind: "connected" }>): void {
     if (event.kind === "message") {
-      this.#inbox.push(event.message);
-      this.#inboxCharacters += sizeOf(event.message);
+      this.#inbox.push(event.message, event.message);
       this.#slowDown();
       return this.#wake();
     }
@@ -182,7 +177,7 @@ export class MessageClient implements AsyncDisposable {
     this.#link = undefined;
     void host.close().then(this.#closed!.resolve);
     this.#wake();
-    this.onDisconnect.tell(event.reason);
+    this.#disconnect.tell(event.reason);
   }
 
   #wake(): void {
@@ -193,8 +188,7 @@ export class MessageClient implements AsyncDisposable {
 
   /** What nobody reads here stays with the server. */
   #slowDown(): void {
-    const isFull = this.#inbox.length >= INBOX_MESSAGES_MAX ||
-      this.#inboxCharacters >= INBOX_CHARACTERS_MAX;
+    const { isFull } = this.#inbox;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;
     const link = this.#link;
@@ -213,9 +207,4 @@ export class MessageClient implements AsyncDisposable {
     link?.host.act((now, out) => sent = send(link.engine, now, out));
     return sent;
   }
-}
-
-function sizeOf({ headers, body, binary }: NetworkMessage): number {
-  const bodySize = body.length + (binary?.length ?? 0);
-  return headers.reduce((size, { name, value }) => size + name.length + value.length, bodySize);
 }

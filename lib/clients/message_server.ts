@@ -10,7 +10,9 @@ import {
   type MessageServerEngineOptions,
   type MessageServerEvent,
 } from "../protocols/messages/server.ts";
-import { Signal } from "./signal.ts";
+import { Inbox } from "./inbox.ts";
+import { nowAndThen } from "./now_and_then.ts";
+import { Emitter, printError, type Signal } from "./signal.ts";
 
 /** Options of a {@link MessageServer}. */
 export interface MessageServerOptions extends Omit<MessageServerEngineOptions, "onMessage"> {
@@ -24,10 +26,12 @@ export interface MessageServerOptions extends Omit<MessageServerEngineOptions, "
   onError?: (error: unknown) => void;
 }
 
+/** How long listeners may take before the program has a turn for something else. */
+const TURN_MS_MAX = 10;
+/** Events this close to each other belong to one turn. */
+const SAME_TURN_MS = 0.5;
 /** setTimeout takes no more than 2^31 - 1 ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-/** Events that wait for `update`: with more, the clients have to wait. */
-const INBOX_MAX = 1_024;
 
 /**
  * A server of messages with headers, for the clients of SimpleServer, in Python, and of netsync.
@@ -49,12 +53,20 @@ export class MessageServer implements AsyncDisposable {
   readonly onDisconnect: Signal<[client: ConnectedClient, reason: Disconnection]>;
   /** Another tick, or `update` was called. */
   readonly onUpdate: Signal<[]>;
+  readonly #connection: Emitter<[client: ConnectedClient]>;
+  readonly #message: Emitter<[client: ConnectedClient, message: NetworkMessage]>;
+  readonly #disconnect: Emitter<[client: ConnectedClient, reason: Disconnection]>;
+  readonly #update: Emitter<[]>;
   readonly #hostname: string | undefined;
   readonly #port: number;
   readonly #options: MessageServerOptions;
+  readonly #intervalMs: number;
   readonly #onError: (error: unknown) => void;
   readonly #clients = new Map<Peer, ConnectedClient>();
   readonly #cautions = new Set<string>();
+  readonly #warnOfRefusal = nowAndThen((address: string, reason: string) =>
+    console.warn(`refused from ${address}: ${reason}; more of it is not told for a while`)
+  );
   readonly #owner: ClientOwner = {
     send: (client, message) => this.messageClients([client], message),
     isFramed: (peer) => this.#running?.engine.isFramed(peer) ?? false,
@@ -62,7 +74,13 @@ export class MessageServer implements AsyncDisposable {
   };
   #starting: Promise<void> | undefined;
   #running: Running | undefined;
-  #inbox: MessageServerEvent[] = [];
+  /** Settles when the last run has ended. */
+  #stopped: Promise<void> | undefined;
+  /** Since when one event after the other was told, when the last was, and the timer of the pause. */
+  #turnAt = 0;
+  #toldAt = 0;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  readonly #inbox = new Inbox<Happening>();
 
   /**
    * A server that does not run yet.
@@ -77,10 +95,11 @@ export class MessageServer implements AsyncDisposable {
     this.#port = port;
     this.#options = options;
     this.#onError = onError;
-    this.onConnection = new Signal(onError);
-    this.onMessage = new Signal(onError);
-    this.onDisconnect = new Signal(onError);
-    this.onUpdate = new Signal(onError);
+    this.#intervalMs = 1_000 / tickRate;
+    this.onConnection = this.#connection = new Emitter(onError);
+    this.onMessage = this.#message = new Emitter(onError);
+    this.onDisconnect = this.#disconnect = new Emitter(onError);
+    this.onUpdate = this.#update = new Emitter(onError);
   }
 
   /** Who is connected, in the order of their coming. */
@@ -127,7 +146,7 @@ export class MessageServer implements AsyncDisposable {
     const host = new TcpHost(engine, {
       onEvent: (event) => this.#onEvent(event),
       onFault: this.#onError,
-      onAcceptFailure: (error) => console.warn("no connection can be taken:", error),
+      onAcceptFailure: nowAndThen((error) => console.warn("no connection can be taken:", error)),
     });
     const running: Running = {
       engine,
@@ -146,10 +165,16 @@ export class MessageServer implements AsyncDisposable {
   async stop(): Promise<void> {
     if (this.#starting) await this.#starting.catch(() => {});
     const running = this.#running;
-    if (!running) return;
+    if (running) this.#stopped = this.#end(running);
+    await this.#stopped;
+  }
+
+  async #end(running: Running): Promise<void> {
     this.#running = undefined;
     clearTimeout(running.timer);
-    this.#inbox = [];
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#inbox.clear();
     this.#clients.clear();
     await running.host.close();
     running.stopped.resolve();
@@ -163,20 +188,18 @@ export class MessageServer implements AsyncDisposable {
   /** With `manualUpdate`: tells the listeners what happened since the last time, then `onUpdate`. */
   update(): void {
     const running = this.#running;
-    const events = this.#inbox;
-    this.#inbox = [];
-    for (const event of events) {
+    for (const event of this.#inbox.takeAll()) {
       this.#tell(event);
       if (this.#running !== running) return; // A listener stopped it.
     }
-    this.#act((engine, now, out) => engine.setReading(true, now, out));
-    this.onUpdate.tell();
+    this.#listenOn(true);
+    this.#update.tell();
   }
 
   /**
    * Sends a message, or a text as the body of one, to some clients.
    *
-   * @returns Whether it is on its way to all of them, or why not to the first that it is not.
+   * @returns Whether it is on its way to all of them, or why not to one that it is not.
    */
   messageClients(clients: Iterable<ConnectedClient>, message: NetworkMessage | string): Sent {
     const whole = typeof message === "string" ? new NetworkMessage(message) : message;
@@ -198,39 +221,58 @@ export class MessageServer implements AsyncDisposable {
   }
 
   #onEvent(event: MessageServerEvent): void {
-    if (!this.#options.manualUpdate) return this.#tell(event);
-    this.#inbox.push(event);
-    if (this.#inbox.length < INBOX_MAX) return;
-    this.#act((engine, now, out) => engine.setReading(false, now, out));
+    if (event.kind === "refused") return this.#warnOfRefusal(event.peer.address, event.reason);
+    if (!this.#options.manualUpdate) return this.#takeTurn(() => this.#tell(event));
+    this.#inbox.push(event, event.kind === "message" ? event.message : undefined);
+    if (this.#inbox.isFull) this.#listenOn(false);
   }
 
-  #tell(event: MessageServerEvent): void {
+  /** Whether anything is heard of clients, those to come as well. */
+  #listenOn(isListening: boolean): void {
+    this.#running?.host.setAccepting(isListening);
+    this.#act((engine, now, out) => engine.setReading(isListening, now, out));
+  }
+
+  /** Listeners that take long do not keep the program from everything else. */
+  #takeTurn(tell: () => void): void {
+    const startedAt = performance.now();
+    if (startedAt - this.#toldAt > SAME_TURN_MS) this.#turnAt = startedAt;
+    tell();
+    this.#toldAt = performance.now();
+    const isShort = this.#toldAt - this.#turnAt < TURN_MS_MAX;
+    if (isShort || this.#pause !== undefined || !this.#running) return;
+    this.#listenOn(false);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#turnAt = performance.now();
+      this.#listenOn(true);
+    }, 0);
+  }
+
+  #tell(event: Happening): void {
     const { peer } = event;
-    if (event.kind === "refused") {
-      return console.warn(`refused from ${peer.address}: ${event.reason}`);
-    }
     if (event.kind === "connected") {
-      const client = new ConnectedClient(peer, this.#owner);
+      const client = new Connected(peer, this.#owner);
       this.#clients.set(peer, client);
       this.#log(() => `${peer.address} connected`);
-      return this.onConnection.tell(client);
+      return this.#connection.tell(client);
     }
     const client = this.#clients.get(peer);
     if (!client) return; // The server was stopped meanwhile.
     if (event.kind === "message") {
       this.#log(() => `${peer.address} says ${JSON.stringify(event.message.body)}`);
-      return this.onMessage.tell(client, event.message);
+      return this.#message.tell(client, event.message);
     }
     this.#clients.delete(peer);
     this.#log(() => `${peer.address} is gone: ${event.reason}`);
-    this.onDisconnect.tell(client, event.reason);
+    this.#disconnect.tell(client, event.reason);
   }
 
   #tick(running: Running, dueAt: number): void {
-    const intervalMs = 1_000 / (this.#options.tickRate ?? 120);
+    const intervalMs = this.#intervalMs;
     const nextAt = Math.max(dueAt, performance.now() - intervalMs) + intervalMs; // None is made up for.
     running.timer = setTimeout(() => {
-      this.onUpdate.tell();
+      this.#update.tell();
       if (this.#running === running) this.#tick(running, nextAt);
     }, Math.min(TIMER_MS_MAX, Math.max(0, nextAt - performance.now())));
   }
@@ -257,64 +299,73 @@ export class MessageServer implements AsyncDisposable {
 }
 
 /** A client of a {@link MessageServer}. */
-export class ConnectedClient {
+export interface ConnectedClient {
   /** Its connection, as the engine knows it. */
   readonly peer: Peer;
-  readonly #owner: ClientOwner;
-
-  /** Made by the server. */
-  constructor(peer: Peer, owner: ClientOwner) {
-    this.peer = peer;
-    this.#owner = owner;
-  }
-
   /** Its IP address. */
-  get ip(): string {
-    return this.peer.ip;
-  }
-
+  readonly ip: string;
   /** Its port. */
-  get port(): number {
-    return this.peer.port;
-  }
-
+  readonly port: number;
   /** Both: `192.0.2.7:5000` or `[2001:db8::7]:5000`. */
-  get address(): string {
-    return this.peer.address;
-  }
-
+  readonly address: string;
   /** Whether it is a netsync that said so: messages may be of any length and binary. */
-  get isFramed(): boolean {
-    return this.#owner.isFramed(this.peer);
-  }
-
+  readonly isFramed: boolean;
   /**
    * Sends it a message, or a text as the body of one. It leaves at once, or 20 ms after the one before,
    * which an original client would otherwise read together with it.
    *
    * @returns Whether it is on its way, or why not.
    */
+  send(message: NetworkMessage | string): Sent;
+  /** Ends the connection as soon as what was sent has left. */
+  disconnect(): void;
+}
+
+class Connected implements ConnectedClient {
+  readonly peer: Peer;
+  readonly #owner: ClientOwner;
+
+  constructor(peer: Peer, owner: ClientOwner) {
+    this.peer = peer;
+    this.#owner = owner;
+  }
+
+  get ip(): string {
+    return this.peer.ip;
+  }
+
+  get port(): number {
+    return this.peer.port;
+  }
+
+  get address(): string {
+    return this.peer.address;
+  }
+
+  get isFramed(): boolean {
+    return this.#owner.isFramed(this.peer);
+  }
+
   send(message: NetworkMessage | string): Sent {
     return this.#owner.send(this, message);
   }
 
-  /** Ends the connection as soon as what was sent has left. */
   disconnect(): void {
     this.#owner.drop(this.peer);
   }
 }
 
 /** What a client needs of its server. */
-export interface ClientOwner {
-  /** Sends a message to a client. */
+interface ClientOwner {
   send(client: ConnectedClient, message: NetworkMessage | string): Sent;
-  /** Whether what is sent there leaves as frames. */
   isFramed(peer: Peer): boolean;
-  /** Ends a connection. */
   drop(peer: Peer): void;
 }
 
 type Act = (engine: MessageServerEngine, now: number, out: MessageOutbox) => void;
+
+/** What listeners are told of. */
+type Happening = Exclude<MessageServerEvent, { kind: "refused" }>;
 
 interface Running {
   engine: MessageServerEngine;
@@ -326,22 +377,25 @@ interface Running {
 
 const GONE: Sent = { ok: false, failure: "gone", reason: "the server does not run" };
 
+/** How often a port is looked for that is free in both families. */
+const FREE_PORT_TRIES = 16;
+
 /** `localhost` is what every client takes for it: IPv4, and IPv6 where there is any. */
 async function listenOn(hostname: string | undefined, port: number): Promise<TcpListener> {
   if (hostname?.toLowerCase() !== "localhost") return await openTcp({ hostname, port });
-  const ipv4 = await openTcp({ hostname: "127.0.0.1", port });
-  try {
-    const ipv6 = await openTcp({ hostname: "::1", port: ipv4.port });
-    return {
-      listeners: [...ipv4.listeners, ...ipv6.listeners],
-      port: ipv4.port,
-      addresses: [...ipv4.addresses, ...ipv6.addresses],
-    };
-  } catch {
-    return ipv4;
+  for (let triesLeft = port === 0 ? FREE_PORT_TRIES : 1;; triesLeft--) {
+    const ipv4 = await openTcp({ hostname: "127.0.0.1", port });
+    try {
+      const ipv6 = await openTcp({ hostname: "::1", port: ipv4.port });
+      return {
+        listeners: [...ipv4.listeners, ...ipv6.listeners],
+        port: ipv4.port,
+        addresses: [...ipv4.addresses, ...ipv6.addresses],
+      };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) return ipv4; // No IPv6 here.
+      for (const listener of ipv4.listeners) listener.close();
+      if (triesLeft <= 1) throw error;
+    }
   }
-}
-
-function printError(error: unknown): void {
-  console.error(error);
 }

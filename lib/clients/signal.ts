@@ -2,12 +2,20 @@
 export type SignalListener<Args extends unknown[]> = (...args: Args) => unknown;
 
 /**
- * One event of an object, and who listens to it. A listener that fails, at once or by a promise, disturbs
- * nobody else: its error goes to one place.
+ * One event of an object, to listen to. A listener that fails, at once or by a promise, disturbs nobody
+ * else: its error goes to one place.
  *
  * @typeParam Args What listeners get.
  */
-export class Signal<Args extends unknown[]> {
+export interface Signal<Args extends unknown[]> {
+  /** Calls `listener` from now on. One that is there already is not called twice. */
+  addListener(listener: SignalListener<Args>): void;
+  /** Calls `listener` no more. */
+  removeListener(listener: SignalListener<Args>): void;
+}
+
+/** The side of a {@link Signal} from which it is told. */
+export class Emitter<Args extends unknown[]> implements Signal<Args> {
   readonly #listeners = new Set<SignalListener<Args>>();
   readonly #onError: (error: unknown) => void;
 
@@ -20,12 +28,10 @@ export class Signal<Args extends unknown[]> {
     this.#onError = onError;
   }
 
-  /** Calls `listener` from now on. One that is there already is not called twice. */
   addListener(listener: SignalListener<Args>): void {
     this.#listeners.add(listener);
   }
 
-  /** Calls `listener` no more. */
   removeListener(listener: SignalListener<Args>): void {
     this.#listeners.delete(listener);
   }
@@ -33,6 +39,7 @@ export class Signal<Args extends unknown[]> {
   /** Tells everybody who listens now, in the order of their coming. */
   tell(...args: Args): void {
     for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue; // Another one removed it.
       try {
         const result = listener(...args);
         if (result instanceof Promise) result.catch((error) => this.#report(error));
@@ -49,4 +56,9 @@ export class Signal<Args extends unknown[]> {
       // Nobody to tell.
     }
   }
+}
+
+/** What is done with errors that nobody else takes. */
+export function printError(error: unknown): void {
+  console.error(error);
 }

@@ -1,10 +1,9 @@
 /** `netsync listen HOST[:PORT]`: prints what a message server sends. */
-import { MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
-import type { HostPort } from "../hosts/address.ts";
+import { type MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
 import { printLine } from "../observe/output.ts";
 import type { ClientEnd } from "../protocols/messages/client.ts";
-import type { NetworkMessage } from "../protocols/messages/message.ts";
-import { CONNECT_TIMEOUT_MS, readServer } from "./join.ts";
+import { readServer } from "./join.ts";
+import { connectedTo, type MessagePrinter, messagePrinter } from "./message_lines.ts";
 import {
   CommandFailure,
   flagOption,
@@ -14,7 +13,6 @@ import {
   readWords,
 } from "./options.ts";
 import { stopSignal } from "./running.ts";
-import { printable } from "./terminal.ts";
 
 const options = {
   count: numberOption({
@@ -38,18 +36,12 @@ export const grammar: Grammar<typeof options> = {
   options,
 };
 
-/** Prints one message. */
-export type MessagePrinter = (message: NetworkMessage) => void;
-
-/** Long bodies are cut to this many characters. */
-const BODY_CHARACTERS_MAX = 2_000;
-
 const ENDS: Record<Exclude<ClientEnd, "left">, string> = {
   closed: "the server ended the connection",
   reset: "the connection broke off",
-  slow: "the server does not read what is sent to it",
   utf8: "the server sent something that is not UTF-8: is it a message server?",
   "too-long": "the server sent a message that is too long",
+  headers: "the server sent a message with too many headers",
   frame: "the server sent a frame that this version does not know: is it a newer netsync?",
 };
 
@@ -59,18 +51,13 @@ export async function run(words: readonly string[]): Promise<void> {
   if (parsed.help) return void printLine(helpOf(grammar));
   const { values: { count, framed, json }, positionals: [address] } = parsed;
   const server = readServer(address, "netsync listen", MESSAGES_PORT);
-  const client = new MessageClient({
-    framing: framed ? "always" : "never",
-    timeoutMs: CONNECT_TIMEOUT_MS,
-  });
   let end: ClientEnd = "left";
-  client.onDisconnect.addListener((reason) => end = reason);
-  await connectedTo(server, client);
+  const client = await connectedTo(server, framed ? "always" : "never", (reason) => end = reason);
   const stop = stopSignal();
   try {
     const isEnough = await Promise.race([
       stop.received.then(() => true),
-      printSome(client, count, json ? printMessageJson : printMessage),
+      printSome(client, count, messagePrinter(json)),
     ]);
     const why: ClientEnd = end;
     if (!isEnough && why !== "left") throw new CommandFailure(ENDS[why]);
@@ -88,46 +75,8 @@ async function printSome(
 ): Promise<boolean> {
   let left = count;
   for await (const message of client) {
-    print(message);
+    await print(message);
     if (--left <= 0) return true;
   }
   return false;
-}
-
-/**
- * Connects a client.
- *
- * @throws {CommandFailure} It could not be.
- */
-export async function connectedTo(
-  { hostname, port }: HostPort,
-  client: MessageClient,
-): Promise<MessageClient> {
-  const { ok, reason } = await client.connect(hostname, port);
-  if (!ok) throw new CommandFailure(reason);
-  return client;
-}
-
-/** `[from=ada] hello`. */
-export function printMessage({ headers, body, binary }: NetworkMessage): void {
-  const shown = headers.map(({ name, value }) => value === "" ? name : `${name}=${value}`);
-  const head = headers.length === 0 ? "" : `[${shown.join(" ")}] `;
-  printLine(printable(head + (binary ? `${binary.length} bytes` : body), BODY_CHARACTERS_MAX));
-}
-
-/** The whole of it: `{"time":"...","event":"message","headers":[["from","ada"]],"body":"hello"}`, a binary body in base64. */
-export function printMessageJson({ headers, body, binary }: NetworkMessage): void {
-  const content = binary ? { binary: base64Of(binary) } : { body };
-  printLine(JSON.stringify({
-    time: new Date().toISOString(),
-    event: "message",
-    headers: headers.map(({ name, value }) => [name, value]),
-    ...content,
-  }));
-}
-
-function base64Of(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
 }

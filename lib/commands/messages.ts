@@ -14,6 +14,8 @@ import {
 } from "./service.ts";
 
 const MIB = 2 ** 20;
+/** What one network says goes to everybody else, over lines as they have them at home. */
+const KIB_256 = 2 ** 18;
 
 const options = {
   ...LISTEN_OPTIONS,
@@ -33,6 +35,14 @@ const options = {
     max: 100_000,
     fallback: 200,
     help: "messages a second from one client; what comes faster has to wait (200)",
+  }),
+  maxBytes: numberOption({
+    placeholder: "BYTES",
+    min: 1_000,
+    max: 1_000_000_000,
+    integer: true,
+    fallback: KIB_256,
+    help: `bytes a second from one such network; what comes faster has to wait (${KIB_256})`,
   }),
   idleTimeout: numberOption({
     placeholder: "SECONDS",
@@ -62,9 +72,6 @@ PORT is ${MESSAGES_PORT} unless given; 0 takes a free one.`,
   options,
 };
 
-/** What one client may send a second goes to all others; so it is less than a library would allow. */
-const BYTES_HZ_MAX = MIB;
-
 /** Runs the server until it is told to stop. */
 export async function run(words: readonly string[]): Promise<void> {
   const start = readService(words, grammar, "messages", MESSAGES_PORT);
@@ -79,7 +86,7 @@ export async function run(words: readonly string[]): Promise<void> {
     idleMs: idleTimeout === 0 ? Infinity : 1_000 * idleTimeout,
     gapMs: values.gap,
     messagesHzMax: values.maxMessages,
-    bytesHzMax: BYTES_HZ_MAX,
+    bytesHzMax: values.maxBytes,
   });
   const observer = new MessagesObserver(logger, () => engine.size, () => performance.now());
   const counters = await runTcpService({

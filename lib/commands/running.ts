@@ -1,5 +1,6 @@
 /** Running an engine as a service: until a signal says stop. */
 import type { Logger } from "@logtape/logtape";
+import { nowAndThen } from "../clients/now_and_then.ts";
 import type { PortOptions } from "../hosts/open_port.ts";
 import { openTcp, type TcpCounters, TcpHost, type TcpListener } from "../hosts/tcp.ts";
 import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
@@ -30,8 +31,6 @@ export interface TcpService<Event> extends Service<TcpListener, TcpCounters> {
   onEvent: (event: Event) => void;
 }
 
-/** A failure that keeps coming is one line per interval. */
-const FAILURE_LINE_EVERY_MS = 10_000;
 /** The most that macOS sends in one datagram unless told otherwise: `net.inet.udp.maxdgram`. */
 const MACOS_DATAGRAM_BYTES_MAX = 9_216;
 
@@ -119,16 +118,6 @@ function acceptFailureLog(logger: Logger): (error: unknown) => void {
       { event: "accept-failed", reason: reasonOf(error) },
     )
   );
-}
-
-/** Makes one line per interval of what comes again and again. */
-function nowAndThen<A extends unknown[]>(say: (...what: A) => void): (...what: A) => void {
-  let saidAt = -Infinity;
-  return (...what) => {
-    if (performance.now() - saidAt < FAILURE_LINE_EVERY_MS) return;
-    saidAt = performance.now();
-    say(...what);
-  };
 }
 
 function reasonOf(error: unknown): string {

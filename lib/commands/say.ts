@@ -1,10 +1,10 @@
 /** `netsync say HOST[:PORT] [TEXT]`: sends messages to a message server. */
-import { MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
+import { type MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
 import { printLine } from "../observe/output.ts";
 import { type Header, NetworkMessage } from "../protocols/messages/message.ts";
 import { readServer } from "./join.ts";
-import { connectedTo, type MessagePrinter, printMessage, printMessageJson } from "./listen.ts";
 import { pause } from "./load.ts";
+import { connectedTo, type MessagePrinter, messagePrinter } from "./message_lines.ts";
 import {
   CommandFailure,
   flagOption,
@@ -40,8 +40,10 @@ export const grammar: Grammar<typeof options> = {
   positionals: "HOST[:PORT] [TEXT]",
   positionalsMax: 2,
   about: `Sends a message to a server of netsync messages, or to a SimpleServer.
-Without TEXT each line of the input is one.`,
+Without TEXT each line of the input is one. Exit status 0 means that all of it was handed over: the
+protocol has no word for more.`,
   options,
+  epilogue: 'A TEXT that begins with a dash comes behind two: netsync say localhost -- "-1 point"',
 };
 
 /** Between two lines: an original server reads what comes together as one. */
@@ -56,12 +58,12 @@ export async function run(words: readonly string[]): Promise<void> {
   const { values: { header, wait, json }, positionals: [address, text] } = parsed;
   const server = readServer(address, "netsync say", MESSAGES_PORT);
   // No offer of frames: what is sent here is text, and is the same to every server.
-  const client = await connectedTo(server, new MessageClient({ framing: "never" }));
+  const client = await connectedTo(server, "never");
   const stop = stopSignal();
   try {
-    const printing = printAll(client, json ? printMessageJson : printMessage);
+    const hearing = hearAll(client, wait > 0 ? messagePrinter(json) : undefined);
     await Promise.race([stop.received, sayAll(client, header, text)]);
-    if (wait > 0) await Promise.race([stop.received, printing, pause(1_000 * wait)]);
+    if (wait > 0) await Promise.race([stop.received, hearing, pause(1_000 * wait)]);
   } finally {
     await client.close();
     stop.ignore();
@@ -87,8 +89,8 @@ function say(client: MessageClient, headers: readonly Header[], text: string): v
   if (!ok) throw new CommandFailure(`"${printable(text, SHOWN_CHARACTERS_MAX)}": ${reason}`);
 }
 
-async function printAll(client: MessageClient, print: MessagePrinter): Promise<void> {
-  for await (const message of client) print(message);
+async function hearAll(client: MessageClient, print?: MessagePrinter): Promise<void> {
+  for await (const message of client) await print?.(message);
 }
 
 /** `NAME=VALUE` or `NAME`. */

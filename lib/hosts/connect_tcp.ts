@@ -4,43 +4,49 @@ import { resolveHost } from "./resolve.ts";
 /**
  * Connects to a host: to the first of its addresses that answers.
  *
- * @throws {Error} No one does within `timeoutMs`; the message says in plain words why.
+ * @param timeoutMs How long the addresses have for that together, once they are known.
+ * @param signal Gives up when it is aborted.
+ * @throws {Error} No one does; the message says in plain words why.
  */
-export async function connectTcp(target: HostPort, timeoutMs: number): Promise<Deno.TcpConn> {
+export async function connectTcp(
+  target: HostPort,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Deno.TcpConn> {
   const { hostname, port } = target;
-  const giveUpAt = performance.now() + timeoutMs;
   const ips = await resolveHost(hostname);
+  const giveUpAt = performance.now() + timeoutMs;
   let failure: unknown;
   for (const [index, ip] of ips.entries()) {
     // Each gets an equal share of the time that is left.
     const shareMs = (giveUpAt - performance.now()) / (ips.length - index);
     try {
-      return await connectWithin(ip, port, Math.max(1, shareMs));
+      return await connectWithin(ip, port, Math.max(1, shareMs), signal);
     } catch (error) {
       failure = error;
+      if (signal?.aborted) break;
     }
   }
   throw new Error(explain(failure, target, timeoutMs), { cause: failure });
 }
 
-class Late extends Error {}
-
-async function connectWithin(ip: string, port: number, timeoutMs: number): Promise<Deno.TcpConn> {
-  const connecting = Deno.connect({ transport: "tcp", hostname: ip, port });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Late()), timeoutMs);
-  });
+async function connectWithin(
+  hostname: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Deno.TcpConn> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Late()), timeoutMs);
+  const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
   try {
-    return await Promise.race([connecting, late]);
-  } catch (error) {
-    // It may still come about, when nobody wants it any more.
-    connecting.then((conn) => conn.close(), () => {});
-    throw error;
+    return await Deno.connect({ transport: "tcp", hostname, port, signal: either });
   } finally {
     clearTimeout(timer);
   }
 }
+
+class Late extends Error {}
 
 function explain(failure: unknown, { hostname, port }: HostPort, timeoutMs: number): string {
   if (failure instanceof Late) {

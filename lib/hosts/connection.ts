@@ -10,6 +10,12 @@ const READ_BYTES_MAX = 65_536;
 /** What is read and thrown away of a connection that is being closed; more is a flood. */
 const DISCARDED_BYTES_MAX = 262_144;
 
+/** What a piece takes while it is queued, however short it is. */
+const PIECE_BYTES = 64;
+/** With so many pieces queued, several are written at once. */
+const JOINED_PIECES_MIN = 64;
+const JOINED_BYTES_MAX = 32_768;
+
 /** What all connections of a host did together. */
 export interface TcpTraffic {
   /** Times that something was read. */
@@ -41,6 +47,7 @@ export class TcpConnection implements Peer {
   #unsentBytes = 0;
   #writing: Promise<void> | undefined;
   #isOpen = true;
+  #wasSentTo = false;
   #isBroken = false;
   #isCut = false;
 
@@ -66,7 +73,12 @@ export class TcpConnection implements Peer {
     return this.#isOpen;
   }
 
-  /** Bytes that the system has not taken yet. */
+  /** Whether it was sent anything. */
+  get wasSentTo(): boolean {
+    return this.#wasSentTo;
+  }
+
+  /** Bytes that the system has not taken yet, and what they take besides. */
   get unsentBytes(): number {
     return this.#unsentBytes;
   }
@@ -85,12 +97,13 @@ export class TcpConnection implements Peer {
   /** Queues bytes, to be written in one piece if the system takes it. */
   send(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    this.#wasSentTo = true;
     if (this.#isBroken || this.#isCut) {
       this.#traffic.failed++;
       return;
     }
     this.#queue.push(bytes);
-    this.#unsentBytes += bytes.length;
+    this.#unsentBytes += bytes.length + PIECE_BYTES;
     this.#writing ??= this.#writeAll();
   }
 
@@ -143,29 +156,54 @@ export class TcpConnection implements Peer {
     this.#conn.close();
   }
 
+  /** One piece; or many in one, when so many wait that the other end will find them together anyway. */
+  #nextBytes(): { bytes: Uint8Array; pieces: number } {
+    const first = this.#queue.shift()!;
+    if (this.#queue.length < JOINED_PIECES_MIN || first.length > JOINED_BYTES_MAX) {
+      return { bytes: first, pieces: 1 };
+    }
+    const joined = new Uint8Array(2 * JOINED_BYTES_MAX);
+    let pieces = 0;
+    let length = 0;
+    for (let piece: Uint8Array | undefined = first; piece; piece = this.#queue.shift()) {
+      joined.set(piece, length);
+      length += piece.length;
+      pieces++;
+      const next = this.#queue.first;
+      if (!next || length + next.length > joined.length) break;
+    }
+    return { bytes: joined.subarray(0, length), pieces };
+  }
+
   async #writeAll(): Promise<void> {
+    let pieces = 0;
     try {
-      for (let bytes; (bytes = this.#queue.shift());) {
+      while (this.#queue.length > 0) {
+        const next = this.#nextBytes();
+        const { bytes } = next;
+        pieces = next.pieces;
         for (let at = 0; at < bytes.length;) {
           const written = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
           at += written;
           this.#unsentBytes -= written;
         }
-        this.#traffic.sent++;
+        this.#unsentBytes -= pieces * PIECE_BYTES;
+        this.#traffic.sent += pieces;
         this.#traffic.sentBytes += bytes.length;
       }
     } catch {
       // Gone; but what it said before is still to be read, and then reading tells.
       this.#isBroken = true;
       this.#unsentBytes = 0;
-      for (this.#traffic.failed++; this.#queue.shift(); this.#traffic.failed++);
+      this.#traffic.failed += pieces + this.#queue.length;
+      while (this.#queue.shift());
     }
     this.#writing = undefined;
   }
 }
 
 /** Something to wait at. */
-class Gate {
+export class Gate {
   #isOpen = true;
   #open: PromiseWithResolvers<void> | undefined;
 

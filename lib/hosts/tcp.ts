@@ -1,6 +1,6 @@
 /** Connections and the clock for an engine over TCP. */
 import type { StreamEnd, StreamEngine, StreamOutbox } from "../protocols/engine.ts";
-import { TcpConnection, type TcpTraffic } from "./connection.ts";
+import { Gate, TcpConnection, type TcpTraffic } from "./connection.ts";
 import { Driver } from "./driver.ts";
 import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
 
@@ -91,6 +91,8 @@ export class TcpHost<Event> {
     sentBytes: 0,
     failed: 0,
   };
+  /** Closed while no connection is taken. */
+  readonly #gate = new Gate();
   #farewells = 0;
   #isClosing = false;
   #closed: Promise<void> | undefined;
@@ -123,6 +125,10 @@ export class TcpHost<Event> {
   /** Takes connections from a port, which the host owns from then on. */
   listen({ listeners }: TcpListener): void {
     for (const listener of listeners) {
+      if (this.#isClosing) {
+        listener.close();
+        continue;
+      }
       this.#listeners.push(listener);
       this.#accepting.push(this.#acceptFrom(listener));
     }
@@ -132,7 +138,10 @@ export class TcpHost<Event> {
   adopt(conn: Deno.TcpConn): void {
     if (this.#isClosing) return conn.close();
     const connection = new TcpConnection(conn, this.#counters);
-    this.#connections.set(connection, this.#serve(connection));
+    const end = Promise.withResolvers<void>();
+    this.#connections.set(connection, end.promise);
+    this.act((now, out) => this.#engine.opened(connection, now, out));
+    void this.#serve(connection).then(end.resolve);
   }
 
   /** Calls the engine from outside: with the time, and the outbox for what it says. */
@@ -140,6 +149,11 @@ export class TcpHost<Event> {
     if (this.#isClosing) return;
     this.#driver.guard(() => call(performance.now(), this.#out));
     this.#driver.arm();
+  }
+
+  /** Whether connections are taken. While they are not, the system lets some of them wait. */
+  setAccepting(isAccepting: boolean): void {
+    if (!this.#isClosing) this.#gate.set(isAccepting);
   }
 
   /** Sends what is queued, as far as the other ends take it, and ends all connections. */
@@ -152,6 +166,7 @@ export class TcpHost<Event> {
     this.#isClosing = true;
     this.#driver.stop();
     for (const listener of this.#listeners) listener.close();
+    this.#gate.set(true);
     const connections = [...this.#connections.keys()];
     for (const connection of connections) this.#dismiss(connection);
     const timer = setTimeout(() => connections.forEach((each) => each.cut()), CLOSING_MS);
@@ -162,6 +177,7 @@ export class TcpHost<Event> {
   async #acceptFrom(listener: Deno.TcpListener): Promise<void> {
     while (!this.#isClosing) {
       try {
+        while (!this.#gate.isOpen) await this.#gate.opened;
         const conn = await listener.accept();
         this.#counters.accepted++;
         this.adopt(conn);
@@ -175,10 +191,8 @@ export class TcpHost<Event> {
     }
   }
 
-  /** All that happens to one connection, from the first call of the engine to the end of it. */
+  /** All that happens to one connection once the engine knows it. */
   async #serve(connection: TcpConnection): Promise<void> {
-    await Promise.resolve(); // It is listed by then.
-    this.act((now, out) => this.#engine.opened(connection, now, out));
     const end = await connection.readAll((chunk, isAll) => {
       if (this.#isClosing) return;
       const now = performance.now();
@@ -204,7 +218,8 @@ export class TcpHost<Event> {
 
   async #sayFarewell(connection: TcpConnection): Promise<void> {
     connection.dismiss();
-    if (this.#isClosing || this.#farewells < FAREWELLS_MAX) {
+    // Who was sent nothing has nothing to miss.
+    if (connection.wasSentTo && (this.#isClosing || this.#farewells < FAREWELLS_MAX)) {
       this.#farewells++;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, FAREWELL_MS));

@@ -18,6 +18,7 @@ const REFUSALS: Record<MessageRefusal, RefusalHint> = {
     hint: "a message that is too long; raise --max-message for longer ones",
     level: "warning",
   },
+  headers: { hint: "a message with more than 1024 headers", level: "warning" },
   frame: { hint: "a frame that netsync does not know", level: "warning" },
   full: { hint: "every place is taken; raise --max-connections for more", level: "warning" },
   "full-network": {
@@ -26,11 +27,12 @@ const REFUSALS: Record<MessageRefusal, RefusalHint> = {
   },
   rate: { hint: "too many new connections from one address in a short time", level: "warning" },
   memory: {
-    hint: "the clients have begun 64 MiB of messages that are not whole",
+    hint: "too much of messages that are not whole, of all clients together",
     level: "warning",
   },
   unsendable: {
-    hint: "a message that not everybody can be sent: binary, or with $ in a header's name",
+    hint: "a message that not everybody can be sent: binary, with $ in a header's name, " +
+      "or too long once each header is written in full",
     level: "warning",
   },
 };

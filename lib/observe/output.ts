@@ -28,6 +28,11 @@ export function printText(text: string): boolean {
   return true;
 }
 
+/** Settles when everything that was printed is written: for those who print as much as is read. */
+export function writtenOutput(): Promise<void> {
+  return writing ?? Promise.resolve();
+}
+
 /** Whether everything that was printed was taken. */
 export function isOutputIdle(): boolean {
   return writing === undefined;

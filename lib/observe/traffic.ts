@@ -1,6 +1,4 @@
 /** What goes through a service a second: the statistics line. */
-import type { UdpCounters } from "../hosts/udp.ts";
-
 /** Messages and bytes a second since the last report, in all and for each client. */
 export interface TrafficFigures {
   clients: number;
@@ -14,7 +12,8 @@ export interface TrafficFigures {
   outBytesHzEach: number;
 }
 
-type Counted = Pick<UdpCounters, "received" | "receivedBytes" | "sent" | "sentBytes">;
+/** What every host counts: messages and bytes in both directions. */
+type Counted = Record<"received" | "receivedBytes" | "sent" | "sentBytes", number>;
 
 /** Turns counters that only grow into figures a second. */
 export class Traffic {

@@ -11,6 +11,11 @@ export class Fifo<T> {
     return this.#items.length - this.#head;
   }
 
+  /** The first, if there is one. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** Adds something at the end. */
   push(item: T): void {
     this.#items.push(item);

@@ -3,7 +3,10 @@ const KEPT_BYTES_MAX = 4_096;
 const BUFFER_BYTES_MIN = 256;
 const NOTHING = new Uint8Array(0);
 
-/** The bytes of a stream that arrived and were not used yet. Adding and taking cost what is added. */
+/**
+ * The bytes of a stream that arrived and were not used yet. Adding and dropping cost what is added, and
+ * the room taken is at most 8 times what is in it, and 4 KiB.
+ */
 export class PendingBytes {
   #buffer: Uint8Array = NOTHING;
   #start = 0;
@@ -29,9 +32,15 @@ export class PendingBytes {
   /** Drops so many from the front. */
   drop(length: number): void {
     this.#start += length;
-    if (this.length > 0) return;
-    this.#start = this.#end = 0;
-    if (this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = NOTHING;
+    if (this.length === 0) {
+      this.#start = this.#end = 0;
+      if (this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = NOTHING;
+    } else if (this.#buffer.length > KEPT_BYTES_MAX && 8 * this.length < this.#buffer.length) {
+      // Little is left of much.
+      this.#buffer = this.view.slice();
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
   }
 
   #makeRoom(length: number): void {

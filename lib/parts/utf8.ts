@@ -1,9 +1,9 @@
 /** UTF-8, strict when reading and cheap when writing. */
 
 /** Many short texts share one buffer: making one for each costs more than to encode it. */
-const SLAB_BYTES = 16_384;
+const SLAB_BYTES = 4_096;
 /** Longer texts get a buffer of their own. */
-const SHARED_CHARACTERS_MAX = 1_024;
+const SHARED_CHARACTERS_MAX = 256;
 /** The most bytes that one UTF-16 code unit takes. */
 const BYTES_A_CHARACTER_MAX = 3;
 

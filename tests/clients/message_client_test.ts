@@ -153,6 +153,55 @@ Deno.test("MessageClient.connect() refuses while there is a connection, or one o
   assertEquals(server.counters!.accepted, 2);
 });
 
+Deno.test("MessageClient.close() ends an attempt to connect, and leaves the next one alone", async () => {
+  await using first = await original();
+  await using second = await serve();
+  const client = new MessageClient();
+  let told = 0;
+  client.onDisconnect.addListener(() => told++);
+  const toFirst = client.connect("127.0.0.1", first.port);
+  const closing = client.close();
+  const toSecond = client.connect("127.0.0.1", second.port!);
+  assertEquals(await within("all", Promise.all([toFirst, closing, toSecond])), [
+    { ok: false, reason: "it was closed meanwhile" },
+    undefined,
+    { ok: true },
+  ]);
+  await until("the second", () => second.clients.length === 1);
+  // The first has heard of it briefly or not at all.
+  const { calls } = first.engine;
+  await until("the first to be left", () => calls.length === 2 * first.host.counters.accepted);
+  assertEquals([client.isConnected, told], [true, 0]);
+  assertEquals(client.send("x"), { ok: true });
+  await client.close();
+  assertEquals(told, 1);
+});
+
+Deno.test("MessageClient.close() ends an attempt that gets no answer at once", async () => {
+  const real = Deno.connect;
+  const asked = Promise.withResolvers<void>();
+  const silent = ({ signal }: Deno.ConnectOptions): Promise<never> => {
+    asked.resolve();
+    return new Promise((_, reject) =>
+      signal!.addEventListener("abort", () => reject(signal!.reason))
+    );
+  };
+  Deno.connect = silent as unknown as typeof Deno.connect;
+  const client = new MessageClient();
+  try {
+    const connecting = client.connect("192.0.2.1", 80);
+    await asked.promise;
+    await client.close();
+    const answer = await within("the answer", connecting, 5_000); // By itself after 10 s.
+    assertEquals(answer, { ok: false, reason: "it was closed meanwhile" });
+  } finally {
+    Deno.connect = real;
+  }
+  await using server = await serve();
+  assertEquals(await client.connect("127.0.0.1", server.port!), { ok: true });
+  await client.close();
+});
+
 Deno.test("MessageClient without a connection sends and reads nothing, and is closed at once", async () => {
   const client = new MessageClient();
   for (const sent of [client.send("x"), client.sendRaw("x")]) {
@@ -264,6 +313,51 @@ Deno.test("MessageClient hands over what a listener throws, and goes on", async 
   });
   await client.close();
   assertEquals([errors, client.isConnected], [[fault], false]);
+});
+
+Deno.test("MessageClient prints what a listener throws, at once or later, unless it is told where to", async () => {
+  await using rig = await original();
+  const client = await connected(rig.port);
+  const faults = [new Error("at once"), new Error("later")];
+  client.onDisconnect.addListener(() => {
+    throw faults[0];
+  });
+  client.onDisconnect.addListener(() => Promise.reject(faults[1]));
+  const { error } = console;
+  const lines: unknown[] = [];
+  console.error = (...args) => lines.push(...args);
+  try {
+    await client.close();
+    await until("both", () => lines.length === 2);
+  } finally {
+    console.error = error;
+  }
+  assertEquals(lines, faults);
+});
+
+Deno.test("MessageClient.send() takes no more when too much waits, and keeps the connection", async () => {
+  await using server = await serve();
+  const bodies: string[] = [];
+  server.onMessage.addListener((_, { body }) => bodies.push(body));
+  const client = await connected(server.port!, { queueBytesMax: 10_000 });
+  const sent: string[] = [];
+  let refused = 0;
+  for (let i = 0; i < 100; i++) {
+    const body = `${i} ${"x".repeat(1_000)}`;
+    const { ok, failure, reason } = client.send(body);
+    if (ok) sent.push(body);
+    else {
+      assertEquals([failure, typeof reason], ["full", "string"]);
+      refused++;
+    }
+  }
+  assert(sent.length >= 10 && refused > 0, `${sent.length} were taken, ${refused} refused`);
+  assertEquals([client.sendRaw("x".repeat(1_000)).failure, client.isConnected], ["full", true]);
+  await until("what was taken", () => bodies.length === sent.length);
+  assertEquals(client.send("more"), { ok: true });
+  await until("the rest", () => bodies.length === sent.length + 1);
+  assertEquals([bodies, client.isConnected], [[...sent, "more"], true]);
+  await client.close();
 });
 
 Deno.test("MessageClient lets a server wait while nobody reads, and loses nothing", async () => {

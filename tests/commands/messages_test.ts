@@ -66,7 +66,7 @@ function timeless(lines: readonly string[]): Record<string, unknown>[] {
 Deno.test("netsync messages, say and listen --help tell their options", async () => {
   const options = {
     messages: ["host", "max-connections", "max-per-ip", "max-message", "max-messages"]
-      .concat(["idle-timeout", "gap", "statistics", "log-level", "json"]),
+      .concat(["max-bytes", "idle-timeout", "gap", "statistics", "log-level", "json"]),
     say: ["header", "wait", "json"],
     listen: ["count", "framed", "json"],
   };

@@ -3,8 +3,10 @@
  * segments at random, with time between them or none. Always true:
  *
  * - nothing throws, and the segments may be written over afterwards;
- * - a message is no longer than the limit, and what waits is no more than two of them;
- * - what was held back is delivered when it is due, and the next due time is in the future;
+ * - a message is no longer than the limit, and what waits is no more than two of them, or than the longest
+ *   frame;
+ * - what was held back is delivered when it is due, also when that is seen late, and the next due time is in
+ *   the future;
  * - nothing comes behind a refusal, and nothing waits any more;
  * - the bytes of all messages are those of the stream, in order, none twice;
  * - the same bytes at the same times give the same, however each moment's bytes are cut;
@@ -20,7 +22,7 @@ import {
   LENGTH_BYTES,
   SWITCH,
 } from "../../lib/protocols/messages/frame.ts";
-import { type Header, NetworkMessage } from "../../lib/protocols/messages/message.ts";
+import { type Header, HEADERS_MAX, NetworkMessage } from "../../lib/protocols/messages/message.ts";
 import { type Framed, Framer, UNFINISHED_QUIET_MS } from "../../lib/protocols/messages/wire.ts";
 import { mutated, noise } from "../protocols/engine_suite.ts";
 import { seeds, withSeed } from "../support/seeds.ts";
@@ -29,6 +31,8 @@ import { messageVectors } from "../support/vectors.ts";
 const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") ?? 1);
 const STREAMS = 10;
 const MOMENTS = 12;
+/** How late it is seen that something is due, in ms, stream by stream. */
+const LATE_MS = [0, 3, 6, 700];
 
 Deno.test("Framer, decodeFrame() and NetworkMessage.decode() keep their promises whatever the bytes", () => {
   const end = performance.now() + SECONDS * 1_000;
@@ -59,6 +63,7 @@ class Fuzzer {
   readonly #messageBytesMax: number;
   readonly #frames: boolean;
   readonly #steps: readonly number[];
+  #lateMs = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -76,6 +81,7 @@ class Fuzzer {
 
   run(): void {
     for (let count = 0; count < STREAMS; count++) {
+      this.#lateMs = LATE_MS[count % LATE_MS.length]!;
       const moments = this.#moments();
       const atOnce = this.#play(moments, Infinity);
       const inPieces = this.#play(moments, pick(this.#random, [1, 2, 5, 100]));
@@ -103,8 +109,11 @@ class Fuzzer {
         return this.#message(random() * pick(random, [3, 20, 1_100])).encode();
       case "signs":
         return encode(this.#signs(random() * 30));
-      case "flood":
-        return encode(this.#signs(1 + random() * 3).repeat(random() * 600));
+      case "flood": {
+        const [unit, times] = [this.#signs(1 + random() * 3), random() * 600];
+        // Some may be more headers than a message has.
+        return encode(times < 550 ? unit.repeat(times) : `$${unit.repeat(2 * times)}%`);
+      }
       case "recorded":
         return pick(random, messageVectors).bytes;
       case "frame": {
@@ -151,7 +160,7 @@ class Fuzzer {
         said.push(next.kind === "message" ? this.#checkMessage(next.message) : next);
       }
       const { pendingBytes, dueAt } = framer;
-      const most = 2 * this.#messageBytesMax + LENGTH_BYTES;
+      const most = pendingBytesMax(this.#messageBytesMax, this.#frames);
       assert(pendingBytes <= most, `${pendingBytes} bytes wait`);
       assert(pendingBytes <= pushed, `${pendingBytes} bytes of ${pushed} wait`);
       if (isOver) assertEquals(pendingBytes, 0);
@@ -163,7 +172,7 @@ class Fuzzer {
       assert(framer.dueAt > now, `due at ${framer.dueAt} after settle(${now})`);
     };
     for (const { at, bytes } of moments) {
-      while (framer.dueAt <= at) settle(framer.dueAt);
+      while (framer.dueAt <= at) settle(Math.min(at, framer.dueAt + this.#lateMs));
       let start = 0;
       while (start < bytes.length) {
         const length = pieceBytesMax === Infinity
@@ -229,6 +238,20 @@ class Fuzzer {
     const letters = (text: string): string => text.replace(/[$%|:]/g, "");
     assert(letters(heard) === letters(stream), "what was heard is not what was said");
   }
+}
+
+/** The most that waits when everything certain was taken, with a limit of so many bytes of text. */
+function pendingBytesMax(textBytes: number, frames: boolean): number {
+  // A message, and what may be the beginning of another: behind its "$" no longer than a message either.
+  const texts = 2 * textBytes + 1;
+  if (!frames) return texts;
+  // Behind its length a frame of h headers has textBytes + 1 + 6h bytes at most: the head has 3 where text has
+  // "$" and "%", and two lengths of a header have 8 where text has two signs. There are 1,024 headers at most,
+  // and no more than fit: 3 + 8h bytes are at most textBytes + 1 + 6h, so 6h is at most 3 * textBytes - 6.
+  const lengths = Math.max(0, Math.min(3 * textBytes - 6, 6 * HEADERS_MAX));
+  const frame = LENGTH_BYTES + textBytes + 1 + lengths;
+  // Behind text there may be the first byte of a switch. Of a frame something is missing.
+  return Math.max(texts + 1, frame - 1);
 }
 
 function plainOf({ headers, body, binary }: NetworkMessage): Plain {

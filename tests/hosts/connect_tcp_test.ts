@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connectTcp } from "../../lib/hosts/connect_tcp.ts";
-import { until, within } from "../support/wait.ts";
+import { within } from "../support/wait.ts";
 
 /** A port on which nobody listens. */
 function closedPort(hostname: string): number {
@@ -10,13 +10,14 @@ function closedPort(hostname: string): number {
   return port;
 }
 
+/** Answers a call for a connection, which is given up by the signal. */
+type Connect = (hostname: string, signal: AbortSignal) => Promise<Deno.TcpConn>;
+
 /** Lets `connect` stand for the system while `work` runs, for what no loopback does on request. */
-async function withSystem(
-  connect: (hostname: string) => Promise<Deno.TcpConn>,
-  work: () => Promise<void>,
-): Promise<void> {
+async function withSystem(connect: Connect, work: () => Promise<void>): Promise<void> {
   const real = Deno.connect;
-  const fake = ({ hostname }: Deno.ConnectOptions): Promise<Deno.TcpConn> => connect(hostname!);
+  const fake = ({ hostname, signal }: Deno.ConnectOptions): Promise<Deno.TcpConn> =>
+    connect(hostname!, signal!);
   Deno.connect = fake as typeof Deno.connect;
   try {
     await work();
@@ -25,11 +26,13 @@ async function withSystem(
   }
 }
 
-/** A connection of which only its closing matters. */
-function fakeConn(): { conn: Deno.TcpConn; isClosed: () => boolean } {
-  let isClosed = false;
-  const conn = { close: () => isClosed = true } as unknown as Deno.TcpConn;
-  return { conn, isClosed: () => isClosed };
+/** No answer, until it is given up. */
+function silence(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => reject(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end);
+  });
 }
 
 Deno.test("connectTcp() connects to an address of either family, and to localhost on either", async () => {
@@ -66,9 +69,13 @@ Deno.test("connectTcp() says that a name is unknown", async () => {
   );
 });
 
-Deno.test("connectTcp() gives up in time, and closes what comes about later", async () => {
-  const late = Promise.withResolvers<Deno.TcpConn>();
-  await withSystem(() => late.promise, async () => {
+Deno.test("connectTcp() gives up in time, and calls off what the system was to do", async () => {
+  const signals: AbortSignal[] = [];
+  const connect: Connect = (_, signal) => {
+    signals.push(signal);
+    return silence(signal);
+  };
+  await withSystem(connect, async () => {
     const start = performance.now();
     await assertRejects(
       () => connectTcp({ hostname: "192.0.2.1", port: 80 }, 50),
@@ -77,27 +84,66 @@ Deno.test("connectTcp() gives up in time, and closes what comes about later", as
     );
     assert(performance.now() - start >= 45);
   });
-  const { conn, isClosed } = fakeConn();
-  late.resolve(conn);
-  await until("it to be closed", isClosed);
+  assertEquals(signals.map(({ aborted }) => aborted), [true]);
 });
 
-Deno.test("connectTcp() takes no harm from a connection that fails after it gave up", async () => {
-  const late = Promise.withResolvers<Deno.TcpConn>();
-  await withSystem(() => late.promise, async () => {
-    await assertRejects(() => connectTcp({ hostname: "192.0.2.1", port: 80 }, 5), Error);
+Deno.test("connectTcp() calls nothing off once there is a connection", async () => {
+  const conn = {} as Deno.TcpConn;
+  let signal: AbortSignal | undefined;
+  const connect: Connect = (_, given) => {
+    signal = given;
+    return Promise.resolve(conn);
+  };
+  await withSystem(connect, async () => {
+    assertEquals(await connectTcp({ hostname: "192.0.2.1", port: 80 }, 5), conn);
   });
-  late.reject(new Error("late"));
-  await new Promise((resolve) => setTimeout(resolve)); // Nobody is told of it.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(signal!.aborted, false);
+});
+
+Deno.test("connectTcp() gives up when it is told to, and tries no other address", async () => {
+  const tried: string[] = [];
+  const connect: Connect = (hostname, signal) => {
+    tried.push(hostname);
+    return silence(signal);
+  };
+  const fault = new Error("changed my mind");
+  for (const moment of ["before", "meanwhile"]) {
+    tried.length = 0;
+    const controller = new AbortController();
+    if (moment === "before") controller.abort(fault);
+    else setTimeout(() => controller.abort(fault), 20);
+    await withSystem(connect, async () => {
+      const error = await assertRejects(
+        () =>
+          within("it", connectTcp({ hostname: "localhost", port: 80 }, 60_000, controller.signal)),
+        Error,
+        "localhost cannot be reached on TCP port 80: changed my mind",
+      );
+      assertEquals(error.cause, fault);
+    });
+    assertEquals(tried, ["127.0.0.1"]);
+  }
+});
+
+Deno.test("connectTcp() gives up what the system itself is about", async () => {
+  const controller = new AbortController();
+  controller.abort();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const target = { hostname: "127.0.0.1", port };
+  await assertRejects(() => connectTcp(target, 5_000, controller.signal), Error, "aborted");
+  using conn = await connectTcp(target, 5_000, new AbortController().signal);
+  assertEquals(conn.remoteAddr.port, port);
 });
 
 Deno.test("connectTcp() shares its time among the addresses of a name", async () => {
-  const { conn } = fakeConn();
+  const conn = {} as Deno.TcpConn;
   const tried: string[] = [];
   const start = performance.now();
-  const connect = (hostname: string): Promise<Deno.TcpConn> => {
+  const connect: Connect = (hostname, signal) => {
     tried.push(hostname);
-    return tried.length === 1 ? new Promise(() => {}) : Promise.resolve(conn);
+    return tried.length === 1 ? silence(signal) : Promise.resolve(conn);
   };
   await withSystem(connect, async () => {
     assertEquals(await connectTcp({ hostname: "localhost", port: 80 }, 400), conn);

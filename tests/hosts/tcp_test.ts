@@ -171,19 +171,21 @@ Deno.test("TcpHost sends bytes of any number, in order, to an end that reads the
     }
     unsent.push(out.unsentBytes(peer!));
   });
-  assertEquals(unsent, [whole, sent.length]);
+  const pieces = 1 + Math.ceil((sent.length - whole) / 10_000);
+  const all = sent.length + 64 * pieces; // Each takes something besides its bytes.
+  assertEquals(unsent, [whole + 64, all]);
   const unsentNow = (): number => {
     rig.host.act((_, out) => unsent.push(out.unsentBytes(peer!)));
     return unsent.at(-1)!;
   };
-  await until("a part to leave", () => unsentNow() < sent.length);
+  await until("a part to leave", () => unsentNow() < all);
   assert(unsentNow() > 0, "the system took all that was to wait");
   assertEquals(await caller.readBytes(sent.length), sent);
   await until("all to have left", () => unsentNow() === 0);
   const falling = unsent.slice(1);
   assertEquals(falling, falling.toSorted((a, b) => b - a));
-  const { sent: pieces, sentBytes, failed } = rig.host.counters;
-  assertEquals([pieces, sentBytes, failed], [1 + Math.ceil(16_789_561 / 10_000), sent.length, 0]);
+  const { counters } = rig.host;
+  assertEquals([counters.sent, counters.sentBytes, counters.failed], [pieces, sent.length, 0]);
 });
 
 Deno.test("TcpHost sends in both directions at the same time", async () => {
@@ -207,6 +209,46 @@ Deno.test("TcpHost writes each piece by itself, at once", async () => {
   assertEquals([conn.isNoDelay, conn.isKeptAlive], [true, true]);
   assertEquals(conn.written, ["a", "bc", "def"]);
   await host.close();
+});
+
+/** The lengths of what a host writes that is given pieces of these lengths at once. */
+async function writes(lengths: readonly number[], writeBytesMax = Infinity): Promise<number[]> {
+  const engine = new StreamProbe();
+  const host = new TcpHost(engine);
+  const conn = new FakeConn();
+  conn.writeBytesMax = writeBytesMax;
+  const letters = lengths.map((length, i) => String.fromCharCode(97 + i % 26).repeat(length));
+  engine.onOpened = (peer, out) => {
+    for (const text of letters) out.send(peer, bytes(text));
+  };
+  host.adopt(conn.asConn());
+  await until("all of it", () => host.counters.sent === lengths.length);
+  const text = letters.join("");
+  assertEquals([host.counters.sentBytes, conn.written.join("") === text], [text.length, true]);
+  let unsent: number | undefined;
+  host.act((_, out) => unsent = out.unsentBytes(engine.peers[0]!));
+  assertEquals(unsent, 0);
+  await host.close();
+  return conn.written.map(({ length }) => length);
+}
+
+Deno.test("TcpHost writes pieces together when many of them wait, up to 64 KiB", async () => {
+  const repeat = (count: number, length: number): number[] => new Array(count).fill(length);
+  assertEquals(await writes(repeat(60, 3)), repeat(60, 3), "few: each by itself");
+  // The first is on its way before there is another one.
+  assertEquals(await writes(repeat(201, 3)), [3, 600]);
+  // Once few are left, each is by itself again.
+  const [first, ...rest] = await writes(repeat(81, 10_000));
+  assertEquals([first, ...rest.slice(0, 3)], [10_000, 60_000, 60_000, 60_000]);
+  assertEquals(rest.slice(3), repeat(62, 10_000));
+  // A long one is not copied, and what would be longer than 64 KiB is parted between the pieces.
+  assertEquals((await writes([1, 32_769, ...repeat(100, 1)])).slice(0, 3), [1, 32_769, 100]);
+  assertEquals((await writes([1, 2, 65_534, ...repeat(100, 1)])).slice(0, 3), [1, 65_536, 100]);
+  assertEquals((await writes([1, 3, 65_534, ...repeat(100, 1)])).slice(0, 4), [1, 3, 65_534, 100]);
+});
+
+Deno.test("TcpHost goes on within pieces that it writes together where the system stopped", async () => {
+  assertEquals(await writes(new Array(101).fill(5), 200), [5, 200, 200, 100]);
 });
 
 Deno.test("TcpHost sends on after it was given nothing to send", async () => {
@@ -345,7 +387,10 @@ Deno.test("TcpHost loses nothing that is queued when the other end has sent some
 
 Deno.test("TcpHost cuts a connection that it ended when the other end has much more to say", async () => {
   await using rig = await setUpTcp();
-  rig.engine.onOpened = (peer, out) => out.close(peer);
+  rig.engine.onOpened = (peer, out) => {
+    out.send(peer, bytes("bye")); // Or it would be cut at once.
+    out.close(peer);
+  };
   using caller = await Caller.call(rig.port);
   const start = performance.now();
   await assertRejects(async () => {
@@ -353,6 +398,26 @@ Deno.test("TcpHost cuts a connection that it ended when the other end has much m
   });
   assert(performance.now() - start < 1_500, "before its patience ends, which is 2 s");
   assert(rig.host.counters.receivedBytes < 1_000_000);
+});
+
+Deno.test("TcpHost cuts a connection at once that it ends and that was sent nothing", async () => {
+  const engine = new StreamProbe();
+  const host = new TcpHost(engine);
+  const conns = [new FakeConn(), new FakeConn(), new FakeConn()];
+  for (const conn of conns) host.adopt(conn.asConn());
+  host.act((_, out) => {
+    const [silent, empty, spoken] = engine.peers;
+    out.close(silent!);
+    out.send(empty!, new Uint8Array(0));
+    out.close(empty!);
+    out.send(spoken!, bytes("bye"));
+    out.close(spoken!);
+  });
+  assertEquals(conns.map(({ isClosed }) => isClosed), [true, true, false]);
+  await until("the other to be told", () => conns[2]!.isClosed);
+  assertEquals(conns.map(({ written }) => written), [[], [], ["bye"]]);
+  assertEquals(engine.calls, ["opened", "opened", "opened"]);
+  await host.close();
 });
 
 Deno.test("TcpHost ends a connection in time although its engine does not read it", async () => {
@@ -624,6 +689,46 @@ Deno.test("TcpHost.close() ends in time after an accept that failed, and a conne
   assertEquals([late.engine.calls, conn.isClosed], [[], true]);
 });
 
+Deno.test("TcpHost takes no connection while it is told not to, and those that waited then", async () => {
+  const listener = new FakeListener();
+  await using rig = await setUpTcp(listener.asListener());
+  const { engine, host } = rig;
+  listener.arrive(new FakeConn().asConn());
+  await until("the first", () => engine.peers.length === 1);
+  host.setAccepting(false);
+  host.setAccepting(false);
+  // The system was asked for the next one before.
+  for (let i = 0; i < 4; i++) listener.arrive(new FakeConn().asConn());
+  await until("the next", () => engine.peers.length === 2);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([engine.peers.length, host.counters.accepted], [2, 2]);
+  host.setAccepting(true);
+  await until("the others", () => engine.peers.length === 5);
+});
+
+Deno.test("TcpHost.close() ends in time although no connection is taken", async () => {
+  const rig = await setUpTcp();
+  rig.host.setAccepting(false);
+  using _last = await Caller.call(rig.port);
+  await until("the last", () => rig.host.counters.accepted === 1);
+  using _waiting = await Caller.call(rig.port);
+  await within("the end", rig.host.close());
+  assertEquals(rig.host.counters.accepted, 1);
+  closeAll(await openTcp({ port: rig.port }));
+});
+
+Deno.test("TcpHost closes a listener and a connection that it is given after its end", async () => {
+  const engine = new StreamProbe();
+  const host = new TcpHost(engine);
+  await host.close();
+  const listener = new FakeListener();
+  host.listen(listener.asListener());
+  const conn = new FakeConn();
+  host.adopt(conn.asConn());
+  assertEquals([listener.isClosed, conn.isClosed, engine.calls], [true, true, []]);
+  await host.close();
+});
+
 Deno.test("TcpHost goes on when who is told of a failed accept throws", async () => {
   const listener = new FakeListener();
   const engine = new StreamProbe();
@@ -813,6 +918,7 @@ Deno.test("TcpHost.adopt() takes over a connection that was opened elsewhere", a
   const host = new TcpHost(engine);
   engine.onOpened = (peer, out) => out.send(peer, bytes("hello"));
   host.adopt(await connectTcp({ hostname: "127.0.0.1", port: server.port }, 5_000));
+  assertEquals(engine.calls, ["opened"]); // At once.
   await until("the answer", () => engine.receivedBytes === 5);
   assertEquals(engine.peers[0]!.address, `127.0.0.1:${server.port}`);
   assertEquals(host.counters.accepted, 0);
@@ -900,7 +1006,7 @@ class FakeListener {
   readonly addr: Deno.NetAddr = { transport: "tcp", hostname: "::", port: 8_080 };
   readonly #arrivals: (Deno.TcpConn | Error)[] = [];
   #waiting: PromiseWithResolvers<void> | undefined;
-  #isClosed = false;
+  isClosed = false;
 
   /** Lets something arrive. */
   arrive(arrival: Deno.TcpConn | Error): void {
@@ -910,7 +1016,7 @@ class FakeListener {
 
   async accept(): Promise<Deno.TcpConn> {
     while (this.#arrivals.length === 0) {
-      if (this.#isClosed) throw new Deno.errors.BadResource("closed");
+      if (this.isClosed) throw new Deno.errors.BadResource("closed");
       this.#waiting = Promise.withResolvers();
       await this.#waiting.promise;
     }
@@ -920,7 +1026,7 @@ class FakeListener {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#waiting?.resolve();
   }
 

@@ -295,21 +295,27 @@ export function testMessages(name: string, command: Command): void {
   });
 
   Deno.test(`${name} messages drops a client that does not read, and serves the others meanwhile`, async () => {
-    await using server = await start("--max-message", "65536", "--gap", "1");
+    await using server = await start(
+      ...["--max-message", "65536", "--gap", "1", "--max-bytes", "50000000"],
+    );
     await using ada = await MessagesPeer.join(server);
     await using bob = await MessagesPeer.join(server);
     await using slow = await MessagesPeer.join(server, { words: ["--receive-buffer", "4096"] });
     await slow.do({ do: "stop_reading" });
-    const body = "x".repeat(60_000);
+    const much = `$%${"x".repeat(60_000)}`.repeat(10);
     const giveUpAt = performance.now() + 20_000;
     let slowest = 0;
     while (server.events("disconnected").length === 0 && performance.now() < giveUpAt) {
-      slowest = Math.max(slowest, await exchange(ada, bob, body));
+      const start = performance.now();
+      await ada.write(much);
+      await bob.hearsBytes(much.length);
+      await exchange(ada, bob);
+      slowest = Math.max(slowest, performance.now() - start);
     }
     const gone = await server.event("disconnected");
     assertEquals([gone.reason, slow.isAt(gone.address)], ["slow", true]);
     await exchange(ada, bob);
-    assert(slowest < SERVED_MS_MAX, `two messages took ${slowest} ms`);
+    assert(slowest < SERVED_MS_MAX, `twelve messages took ${slowest} ms`);
     assertNoComplaints(ada, bob);
   });
 
@@ -339,7 +345,7 @@ export function testMessages(name: string, command: Command): void {
     const joinedMs = performance.now() - joiningAt;
     await ada.send("x");
     await Promise.all([bob, eve].map((peer) => peer.hears("$%x")));
-    assert(slowest < SERVED_MS_MAX, `two messages took ${slowest} ms`);
+    assert(slowest < SERVED_MS_MAX, `twelve messages took ${slowest} ms`);
     assert(joinedMs < SERVED_MS_MAX, `a new client waited ${joinedMs} ms`);
     assertNoComplaints(ada, bob, eve);
   });
@@ -359,7 +365,7 @@ export function testMessages(name: string, command: Command): void {
     for (let round = 0; round < 5; round++) {
       slowest = Math.max(slowest, await exchange(ada, bob));
     }
-    assert(slowest < SERVED_MS_MAX, `two messages took ${slowest} ms`);
+    assert(slowest < SERVED_MS_MAX, `twelve messages took ${slowest} ms`);
     assertEquals(server.events("disconnected"), []);
     assertNoComplaints(ada, bob);
   });

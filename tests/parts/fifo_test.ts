@@ -13,6 +13,21 @@ Deno.test("Fifo gives back what it was given, in order, and then nothing", () =>
   assertEquals([fifo.length, fifo.shift()], [1, "d"]);
 });
 
+Deno.test("Fifo.first is what shift() gives next, and stays there", () => {
+  const fifo = new Fifo<number>();
+  assertEquals(fifo.first, undefined);
+  // So many that places are given back on the way.
+  for (let i = 0; i < 20_000; i++) fifo.push(i);
+  for (let i = 0; i < 20_000; i++) {
+    const { first, length } = fifo;
+    if (first !== i || fifo.first !== i) throw new Error(`${first} is first, not ${i}`);
+    assertEquals([fifo.length, fifo.shift()], [length, i]);
+  }
+  assertEquals([fifo.first, fifo.shift(), fifo.first], [undefined, undefined, undefined]);
+  fifo.push(1);
+  assertEquals([fifo.first, fifo.length], [1, 1]);
+});
+
 Deno.test("Fifo keeps the order over many turns, with few in it and with many", () => {
   for (const standing of [0, 1, 100, 10_000]) {
     const fifo = new Fifo<number>();

@@ -2,14 +2,14 @@
 import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../engine.ts";
 import { Connection, type ConnectionOptions, type Framing } from "./connection.ts";
 import type { NetworkMessage } from "./message.ts";
-import { Envelope, rawEnvelope, type Sent } from "./outgoing.ts";
+import { Envelope, type Sent } from "./outgoing.ts";
 import type { WireRefusal } from "./wire.ts";
 
 /**
- * Why a client is not connected any more: the server ended it, what it sent cannot be read, it does not
- * read what it is sent, or the client left.
+ * Why a client is not connected any more: the server ended it, what it sent cannot be read, or the client
+ * left.
  */
-export type ClientEnd = StreamEnd | WireRefusal | "slow" | "left";
+export type ClientEnd = StreamEnd | WireRefusal | "left";
 
 /** What a message client tells its host. */
 export type MessageClientEvent =
@@ -21,7 +21,10 @@ export type MessageClientEvent =
 export interface MessageClientEngineOptions {
   /** The longest message in either direction, headers included. Default 1 MiB. */
   messageBytesMax?: number;
-  /** What may wait for a server that does not read, before it is given up. Default 4 MiB. */
+  /**
+   * What may wait for a server that has been behind for a second before more is refused; of what is sent
+   * at once four times as much. Default 4 MiB.
+   */
   queueBytesMax?: number;
   /** Between two messages to a server that is no netsync, which would read them as one. Default 10. */
   gapMs?: number;
@@ -55,11 +58,6 @@ export function createMessageClient(
 
 const MIB = 2 ** 20;
 const GONE: Sent = { ok: false, failure: "gone", reason: "there is no connection" };
-const SLOW: Sent = {
-  ok: false,
-  failure: "slow",
-  reason: "the server does not read what is sent to it: it was given up",
-};
 
 class MessageClientState implements MessageClientEngine {
   readonly #options: ConnectionOptions;
@@ -121,7 +119,7 @@ class MessageClientState implements MessageClientEngine {
   }
 
   sendRaw(text: string, now: number, out: MessageClientOutbox): Sent {
-    return this.#send(rawEnvelope(text), now, out);
+    return this.#send(new Envelope(text), now, out);
   }
 
   setReading(isReading: boolean, now: number, out: MessageClientOutbox): void {
@@ -150,12 +148,8 @@ class MessageClientState implements MessageClientEngine {
 
   #send(envelope: Envelope, now: number, out: MessageClientOutbox): Sent {
     if (!this.#server || this.#isLeaving) return GONE;
-    const { peer, connection } = this.#server;
-    const sent = connection.send(envelope, now, out);
-    if (sent !== "full") return sent;
-    out.close(peer);
-    this.#end("slow", out);
-    return SLOW;
+    const { connection } = this.#server;
+    return connection.send(envelope, now, out);
   }
 
   #hear(

@@ -101,8 +101,8 @@ export class Connection {
     this.#outgoing.flush(out);
   }
 
-  /** Sends a message; "full" when the other end does not read what is sent to it. */
-  send(envelope: Envelope, now: number, out: StreamOutbox<unknown>): Sent | "full" {
+  /** Sends a message. */
+  send(envelope: Envelope, now: number, out: StreamOutbox<unknown>): Sent {
     return this.#outgoing.send(envelope, now, out);
   }
 

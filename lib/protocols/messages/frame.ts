@@ -9,12 +9,12 @@
  * A frame, all numbers big-endian:
  *
  *     u32 length of what follows   u8 flags   u16 number of headers   headers   body
- *     header: u16 length   name   u32 length   value
+ *     header: u32 length   name   u32 length   value
  *
  * Names, values, and a body without the flag "binary" are UTF-8.
  */
 import { decodeUtf8, encodeUtf8 } from "../../parts/utf8.ts";
-import { checkHeader, NetworkMessage } from "./message.ts";
+import { checkHeader, HEADERS_MAX, NetworkMessage } from "./message.ts";
 
 /** How many bars a client puts before the headers of its first message to say that it knows frames. */
 export const OFFER_BARS = 7;
@@ -28,30 +28,22 @@ const HEAD_BYTES = 7;
 const FLAG_BINARY = 1;
 /** Flags and number of headers. */
 const FIXED_BYTES = HEAD_BYTES - LENGTH_BYTES;
-const HEADERS_MAX = 0xffff;
-const NAME_BYTES_MAX = 0xffff;
 /** A header takes at least its two lengths. */
-const HEADER_BYTES_MIN = 6;
+const HEADER_BYTES_MIN = 8;
 
 /**
  * A message as a frame, its length included.
  *
- * @throws {TypeError} It has more than 65,535 headers, or a header that may not be written.
+ * @throws {TypeError} It has a header that may not be written.
  */
 export function encodeFrame(message: NetworkMessage): Uint8Array {
   const { headers, binary } = message;
-  if (headers.length > HEADERS_MAX) {
-    throw new TypeError(`a frame has ${HEADERS_MAX} headers at most`);
-  }
   const body = binary ?? encodeUtf8(message.body);
   const texts: Uint8Array[] = [];
   let length = FIXED_BYTES + body.length;
   for (const header of headers) {
     checkHeader(header.name, header.value);
     const name = encodeUtf8(header.name);
-    if (name.length > NAME_BYTES_MAX) {
-      throw new TypeError(`a header's name has ${NAME_BYTES_MAX} bytes at most`);
-    }
     const value = encodeUtf8(header.value);
     texts.push(name, value);
     length += HEADER_BYTES_MIN + name.length + value.length;
@@ -64,9 +56,9 @@ export function encodeFrame(message: NetworkMessage): Uint8Array {
   let at = LENGTH_BYTES + FIXED_BYTES;
   for (let index = 0; index < texts.length; index += 2) {
     const [name, value] = [texts[index]!, texts[index + 1]!];
-    view.setUint16(at, name.length);
-    frame.set(name, at + 2);
-    at += 2 + name.length;
+    view.setUint32(at, name.length);
+    frame.set(name, at + 4);
+    at += 4 + name.length;
     view.setUint32(at, value.length);
     frame.set(value, at + 4);
     at += 4 + value.length;
@@ -76,7 +68,8 @@ export function encodeFrame(message: NetworkMessage): Uint8Array {
 }
 
 /**
- * How long the frame is at the beginning of these bytes; undefined while they do not say.
+ * How long the frame is at the beginning of these bytes; undefined while they do not say, "frame" when
+ * there is none.
  *
  * @param textBytesMax How long its message may be as text: one that is not too long in one form is not in
  * the other.
@@ -84,12 +77,14 @@ export function encodeFrame(message: NetworkMessage): Uint8Array {
 export function frameBytesOf(
   bytes: Uint8Array,
   textBytesMax: number,
-): number | "too-long" | undefined {
+): number | "too-long" | "frame" | undefined {
   if (bytes.length < LENGTH_BYTES) return undefined;
   const view = viewOf(bytes);
   const frameBytes = LENGTH_BYTES + view.getUint32(0);
-  if (frameBytes < HEAD_BYTES) return frameBytes; // It is none.
+  if (frameBytes < HEAD_BYTES) return "frame";
   if (bytes.length < HEAD_BYTES) return undefined;
+  const headers = view.getUint16(5);
+  if (headers > HEADERS_MAX || HEAD_BYTES + headers * HEADER_BYTES_MIN > frameBytes) return "frame";
   return isFrameWithin(bytes, frameBytes, textBytesMax) ? frameBytes : "too-long";
 }
 
@@ -112,8 +107,8 @@ function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
 /**
  * Reads what follows a frame's length.
  *
- * @returns undefined when it is none: cut, not UTF-8, or with a header that may not be written. A binary
- * body is a copy.
+ * @returns undefined when it is none: cut, not UTF-8, with too many headers or one that may not be written.
+ * A binary body is a copy.
  */
 export function decodeFrame(payload: Uint8Array): NetworkMessage | undefined {
   if (payload.length < FIXED_BYTES || payload[0]! > FLAG_BINARY) return undefined;
@@ -122,8 +117,8 @@ export function decodeFrame(payload: Uint8Array): NetworkMessage | undefined {
   let at = FIXED_BYTES;
   try {
     for (let left = view.getUint16(1); left > 0; left--) {
-      const nameAt = at + 2;
-      const valueAt = nameAt + view.getUint16(at) + 4;
+      const nameAt = at + 4;
+      const valueAt = nameAt + view.getUint32(at) + 4;
       at = valueAt + view.getUint32(valueAt - 4);
       if (at > payload.length) return undefined;
       const name = decodeUtf8(payload.subarray(nameAt, valueAt - 4));
@@ -132,6 +127,6 @@ export function decodeFrame(payload: Uint8Array): NetworkMessage | undefined {
     const isBinary = payload[0] === FLAG_BINARY;
     return message.setBody(isBinary ? payload.slice(at) : decodeUtf8(payload.subarray(at)));
   } catch {
-    return undefined; // Beyond the end, not UTF-8, or no header.
+    return undefined; // Beyond the end, not UTF-8, no header, or too many.
   }
 }

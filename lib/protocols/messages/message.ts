@@ -7,12 +7,14 @@ import { decodeUtf8, encodeUtf8 } from "../../parts/utf8.ts";
 
 /** One header of a {@link NetworkMessage}. */
 export interface Header {
-  /** Not empty, mostly; an original peer takes an empty one too. */
+  /** Without `:`, `|`, `%` and, where it is written, `$`; it may be empty. */
   readonly name: string;
   /** `""` for a header without a value: on the wire they are the same. */
   readonly value: string;
 }
 
+/** Headers of one message at most. */
+export const HEADERS_MAX = 1_024;
 /** What an original peer reads at once, in bytes: what is longer reaches it in pieces. */
 export const ORIGINAL_READ_BYTES = 1_024;
 
@@ -67,10 +69,11 @@ export class NetworkMessage {
    * @param name Without `:`, `|`, `%` and `$`.
    * @param value Without `|` and `%`. Default: none, which is read as `""`.
    * @throws {TypeError} The wire has no form for it.
+   * @throws {RangeError} There are 1,024 already.
    */
   addHeader(name: string, value = ""): this {
     checkHeader(name, value);
-    this.#headers.push({ name, value });
+    this.#append({ name, value });
     return this;
   }
 
@@ -90,7 +93,7 @@ export class NetworkMessage {
    * Text may be anything. An original peer reads it up to its first `%`; text that contains `$%`, or a
    * whole header block as in `$a:1|%`, reads as the start of another message, and so may text that ends
    * within such a block. Bytes reach only another
-   * netsync, in framed mode; they are not copied. For an original write them as base64.
+   * netsync, once the two have agreed on frames; they are not copied. For an original write them as base64.
    */
   setBody(body: string | Uint8Array): this {
     this.#body = body;
@@ -132,6 +135,7 @@ export class NetworkMessage {
    * empty value, and the body is everything after the first `%`.
    *
    * @throws {TypeError} The bytes are not UTF-8.
+   * @throws {RangeError} There are more than 1,024 headers.
    */
   static decode(bytes: Uint8Array): NetworkMessage {
     return NetworkMessage.parse(decodeUtf8(bytes));
@@ -141,20 +145,27 @@ export class NetworkMessage {
   static parse(text: string): NetworkMessage {
     const bodyAt = text.charCodeAt(0) === DOLLAR ? text.indexOf("%") + 1 : 0;
     const message = new NetworkMessage(bodyAt === 0 ? text : text.slice(bodyAt));
-    const headers = message.#headers;
     for (let at = 1; at < bodyAt;) {
       let end = text.indexOf("|", at);
       if (end < 0 || end >= bodyAt) end = bodyAt - 1; // The last bar may be missing.
-      if (end > at) headers.push(parseHeader(text, at, end));
+      if (end > at) message.#append(parseHeader(text, at, end));
       at = end + 1;
     }
     return message;
   }
 
+  #append(header: Header): void {
+    if (this.#headers.length === HEADERS_MAX) {
+      throw new RangeError(`a message has ${HEADERS_MAX} headers at most`);
+    }
+    this.#headers.push(header);
+  }
+
   #text(): string {
     if (typeof this.#body !== "string") {
       throw new TypeError(
-        "a binary body has no form that an original peer reads: send it as base64",
+        "a binary body needs frames, which this connection does not have, or not yet: " +
+          "send it as base64",
       );
     }
     let text = "$";
@@ -168,12 +179,14 @@ export class NetworkMessage {
 }
 
 const DOLLAR = 0x24;
+const COLON = 0x3a;
 const NOT_IN_NAME = /[:|%$]/;
 const NOT_IN_VALUE = /[|%]/;
 
 function parseHeader(text: string, start: number, end: number): Header {
-  const colon = text.indexOf(":", start);
-  if (colon < 0 || colon >= end) return { name: text.slice(start, end), value: "" };
+  let colon = start; // To search by indexOf would be to search all that follows, for each header.
+  while (colon < end && text.charCodeAt(colon) !== COLON) colon++;
+  if (colon === end) return { name: text.slice(start, end), value: "" };
   return { name: text.slice(start, colon), value: text.slice(colon + 1, end) };
 }
 

@@ -1,19 +1,28 @@
 /** What one connection is still to be sent, and in which form. */
 import type { Peer, StreamOutbox } from "../engine.ts";
+import { Pace } from "./pace.ts";
 import { Fifo } from "../../parts/fifo.ts";
 import { encodeUtf8 } from "../../parts/utf8.ts";
 import { encodeFrame, isFrameWithin, OFFER_BARS, SWITCH } from "./frame.ts";
 import { NetworkMessage, ORIGINAL_READ_BYTES } from "./message.ts";
 
+const BAR = 0x7c;
+/** What a message takes while it waits, however short it is. */
+const PIECE_BYTES = 64;
+/** Who has not taken all it was sent for so long, is behind. */
+const BEHIND_MS = 1_000;
+/** So many times more may wait for who is not behind: a burst has not left as soon as it is sent. */
+const BURST_QUEUES = 4;
+
 /**
- * Whether something was sent, or why not: there is nobody (`gone`), who is there does not read (`slow`),
- * or the message has no form for it or is too long (`unsendable`).
+ * Whether something was sent, or why not: there is nobody (`gone`), too much of what was sent before has
+ * not been taken (`full`), or the message has no form or is too long (`unsendable`).
  */
 export type Sent =
   | { readonly ok: true; readonly failure?: undefined; readonly reason?: undefined }
   | {
     readonly ok: false;
-    readonly failure: "gone" | "slow" | "unsendable";
+    readonly failure: "gone" | "full" | "unsendable";
     /** The same in words. */
     readonly reason: string;
   };
@@ -26,47 +35,54 @@ export const SENT: Sent = { ok: true };
  * needs it.
  */
 export class Envelope {
-  readonly #message: NetworkMessage;
-  readonly #raw: string | undefined;
+  readonly #content: NetworkMessage | string;
   #text: Uint8Array | string | undefined;
   #frame: Uint8Array | string | undefined;
 
-  /** @param raw Text to be sent as it is to a connection that reads text. */
-  constructor(message: NetworkMessage, raw?: string) {
-    this.#message = message;
-    this.#raw = raw;
+  /**
+   * Nothing is encoded yet.
+   *
+   * @param content A message; or text to be sent as it is, whatever it is, to a connection that reads
+   * text: as a frame it is what it would be read as.
+   */
+  constructor(content: NetworkMessage | string) {
+    this.#content = content;
   }
 
   /** The form of the original, or why there is none. */
   get text(): Uint8Array | string {
+    const content = this.#content;
     return this.#text ??= encoded(() =>
-      this.#raw === undefined ? this.#message.encode() : encodeUtf8(this.#raw)
+      typeof content === "string" ? encodeUtf8(content) : content.encode()
     );
   }
 
   /** The form between two netsync ends, or why there is none. */
   get frame(): Uint8Array | string {
-    return this.#frame ??= encoded(() => encodeFrame(this.#message));
+    const content = this.#content;
+    return this.#frame ??= encoded(() =>
+      encodeFrame(typeof content === "string" ? NetworkMessage.parse(content) : content)
+    );
+  }
+
+  /** How long it is in a form that was made. */
+  get bytes(): number {
+    if (this.#frame instanceof Uint8Array) return this.#frame.length;
+    return this.#text instanceof Uint8Array ? this.#text.length : 0;
   }
 
   /** Whether the form of the original is left to whoever sends it. */
   get isRaw(): boolean {
-    return this.#raw !== undefined;
+    return typeof this.#content === "string";
   }
 
   /** Whether none of its forms is longer than a message of so many bytes may be. */
   isWithin(messageBytesMax: number): boolean {
-    const { text } = this;
+    const frame = this.#frame;
+    if (frame instanceof Uint8Array) return isFrameWithin(frame, frame.length, messageBytesMax);
     // Text without "$" and "%" would get them in a frame.
-    if (typeof text !== "string") return text.length + (this.isRaw ? 2 : 0) <= messageBytesMax;
-    const { frame } = this;
-    return typeof frame === "string" || isFrameWithin(frame, frame.length, messageBytesMax);
+    return this.text.length + (this.isRaw ? 2 : 0) <= messageBytesMax;
   }
-}
-
-/** Text that is sent as it is, whatever it is; as a frame it is what it would be read as. */
-export function rawEnvelope(text: string): Envelope {
-  return new Envelope(NetworkMessage.parse(text), text);
 }
 
 function encoded(encode: () => Uint8Array): Uint8Array | string {
@@ -81,7 +97,10 @@ function encoded(encode: () => Uint8Array): Uint8Array | string {
 export interface OutgoingOptions {
   /** Between two messages in the form of the original, which reads what comes together as one, in ms. */
   gapMs: number;
-  /** How much may wait before another message is refused. A single one always may. */
+  /**
+   * How much may wait for who is behind; of what is sent in a burst, four times as much. A single message
+   * always may.
+   */
   queueBytesMax: number;
   /** The longest message, headers included. */
   messageBytesMax: number;
@@ -95,6 +114,8 @@ export class Outgoing {
   /** Those that wait for their gap. */
   readonly #waiting = new Fifo<Envelope>();
   #waitingBytes = 0;
+  /** Since when something has been on its way all the time. */
+  #behindSince = Infinity;
   #form: "text" | "frames" = "text";
   #offers: boolean;
 
@@ -129,25 +150,32 @@ export class Outgoing {
     this.flush(out);
   }
 
-  /** Sends a message, or queues it; "full" when the other end does not read what is sent to it. */
-  send(envelope: Envelope, now: number, out: StreamOutbox<unknown>): Sent | "full" {
+  /** Sends a message, or queues it. */
+  send(envelope: Envelope, now: number, out: StreamOutbox<unknown>): Sent {
     const bytes = this.#form === "frames" ? envelope.frame : envelope.text;
     if (typeof bytes === "string") return unsendable(bytes);
-    const { messageBytesMax, queueBytesMax } = this.#options;
+    const { messageBytesMax } = this.#options;
     if (!envelope.isWithin(messageBytesMax)) {
       return unsendable(`the message is longer than ${messageBytesMax} bytes`);
     }
-    const queued = this.#waitingBytes + out.unsentBytes(this.#peer);
-    if (queued > 0 && queued + bytes.length > queueBytesMax) return "full";
+    if (this.#isFull(bytes.length, now, out)) return FULL;
     if (this.#form === "frames") {
       out.send(this.#peer, bytes);
       return SENT;
     }
     this.#pace.note(now);
     this.#waiting.push(envelope);
-    this.#waitingBytes += bytes.length;
+    this.#waitingBytes += bytes.length + PIECE_BYTES;
     this.advance(now, out);
     return SENT;
+  }
+
+  #isFull(bytes: number, now: number, out: StreamOutbox<unknown>): boolean {
+    const queued = this.#waitingBytes + out.unsentBytes(this.#peer);
+    if (queued === 0 || this.#behindSince === Infinity) this.#behindSince = now;
+    if (queued === 0) return false;
+    const isBehind = now - this.#behindSince >= BEHIND_MS;
+    return queued + bytes > this.#options.queueBytesMax * (isBehind ? 1 : BURST_QUEUES);
   }
 
   /** Sends what has waited long enough. */
@@ -166,11 +194,11 @@ export class Outgoing {
   #writeNext(out: StreamOutbox<unknown>): void {
     const envelope = this.#waiting.shift()!;
     const text = envelope.text as Uint8Array;
-    this.#waitingBytes -= text.length;
+    this.#waitingBytes -= text.length + PIECE_BYTES;
     if (this.#form === "frames") {
       // Not from the message, which may be another one by now.
       const frame = encoded(() => encodeFrame(NetworkMessage.decode(text)));
-      // What has a text has a frame, unless it has tens of thousands of headers.
+      // Text that was sent as it is may have no frame.
       if (typeof frame !== "string") out.send(this.#peer, frame);
     } else {
       const offers = this.#offers && !envelope.isRaw;
@@ -179,6 +207,12 @@ export class Outgoing {
     }
   }
 }
+
+const FULL: Sent = {
+  ok: false,
+  failure: "full",
+  reason: "too much of what was sent before has not been read at the other end",
+};
 
 function unsendable(reason: string): Sent {
   return { ok: false, failure: "unsendable", reason };
@@ -194,52 +228,4 @@ function offering(text: Uint8Array, messageBytesMax: number): Uint8Array {
   bytes[0] = text[0]!;
   bytes.set(text.subarray(1), 1 + OFFER_BARS);
   return bytes;
-}
-
-const BAR = 0x7c;
-const SECOND_MS = 1_000;
-/** What is queued leaves within about this time, however much it is. */
-const CATCH_UP_MS = 900;
-/** A timer this late is on time: counted from when it was due, or a short gap would never be kept. */
-const TIMER_LATE_MS = 100;
-
-/**
- * The gap that keeps messages apart as long as they are few enough for it. Whoever sends more in a second
- * than fit gets shorter gaps instead of a queue that grows.
- */
-class Pace {
-  readonly #gapMs: number;
-  #wroteAt = -Infinity;
-  #secondAt = -Infinity;
-  /** Messages of this second, and of the one before. */
-  #count = 0;
-  #countBefore = 0;
-
-  constructor(gapMs: number) {
-    this.#gapMs = gapMs;
-  }
-
-  /** When the next message may leave. */
-  get dueAt(): number {
-    const count = Math.max(this.#count, this.#countBefore);
-    return this.#wroteAt + Math.min(this.#gapMs, CATCH_UP_MS / count);
-  }
-
-  /** A message is to be sent. */
-  note(now: number): void {
-    const seconds = Math.floor((now - this.#secondAt) / SECOND_MS);
-    if (seconds >= 1) {
-      this.#countBefore = seconds === 1 ? this.#count : 0;
-      this.#count = 0;
-      this.#secondAt = seconds === 1 ? this.#secondAt + SECOND_MS : now;
-    }
-    this.#count++;
-  }
-
-  /** A message has left. */
-  wrote(now: number): void {
-    const { dueAt } = this;
-    const isSqueezed = dueAt < this.#wroteAt + this.#gapMs;
-    this.#wroteAt = isSqueezed && now - dueAt < TIMER_LATE_MS ? dueAt : now;
-  }
 }

@@ -20,7 +20,7 @@ export function createMessageRelay(
       out.emit({ kind: "message", peer, message });
       if (message.hasHeader("handshake")) server.send(peer, HANDSHAKE, now, out);
       const sent = server.sendAll(others(server.clients, peer), message, now, out);
-      if (sent.ok || sent.failure !== "unsendable") return;
+      if (sent.failure !== "unsendable") return;
       out.emit({ kind: "refused", peer, reason: sent.failure });
     },
   });

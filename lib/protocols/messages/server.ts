@@ -25,7 +25,7 @@ export type MessageRefusal =
   | NetworkRefusal
   /** Every place is taken. */
   | "full"
-  /** All clients together have begun too much that is not whole. */
+  /** All clients together have begun too much that is not whole, and this one the most of it. */
   | "memory"
   /** A message that a relay cannot pass on to everybody: it is binary, and not all of them are netsync. */
   | "unsendable";
@@ -46,7 +46,10 @@ export interface MessageServerEngineOptions {
   connectionsPerNetworkMax?: number;
   /** The longest message in either direction, headers included. Default 1 MiB. */
   messageBytesMax?: number;
-  /** What may wait for a client before it is dropped as slow; a single message always may. Default 4 MiB. */
+  /**
+   * What may wait for a client that has been behind for a second before it is dropped as slow; of what is
+   * sent at once four times as much, and a single message always. Default 4 MiB.
+   */
   queueBytesMax?: number;
   /** A client not heard for so long is sent away. Default `Infinity`. */
   idleMs?: number;
@@ -60,7 +63,7 @@ export interface MessageServerEngineOptions {
   bytesHzMax?: number;
   /**
    * Messages a second that the clients of one network may make the server send; as above. What is sent
-   * while a message is heard counts for who said it. Default 40,000.
+   * while a message is heard counts for who said it, a long message once for each KiB. Default 40,000.
    */
   deliveriesHzMax?: number;
   /** Takes the messages. Default: each is an event. */
@@ -88,7 +91,11 @@ export interface MessageServerEngine extends StreamEngine<MessageServerEvent> {
   isFramed(peer: Peer): boolean;
 }
 
-/** A server for NetworkMessages. */
+/**
+ * A server for NetworkMessages.
+ *
+ * @throws {RangeError} A limit is no number above 0.
+ */
 export function createMessageServer(
   options: MessageServerEngineOptions = {},
 ): MessageServerEngine {
@@ -96,17 +103,20 @@ export function createMessageServer(
 }
 
 const MIB = 2 ** 20;
-/** What all clients together may have sent of messages that are not whole. */
+/**
+ * What all clients together may have sent of messages that are not whole: so much, or a few of the longest
+ * messages.
+ */
 const PENDING_BYTES_MAX = 64 * MIB;
+const PENDING_MESSAGES_MAX = 4;
+/** Whoever has not been heard out for so long makes room for others, when it is needed. */
+const BEHIND_MS_MAX = 5_000;
+/** Of a message, what counts as one that is sent. */
+const DELIVERY_BYTES = 1_024;
 const GONE: Sent = {
   ok: false,
   failure: "gone",
   reason: "the client is not connected any more",
-};
-const SLOW: Sent = {
-  ok: false,
-  failure: "slow",
-  reason: "the client does not read what is sent to it: it was dropped",
 };
 
 /** What is kept of a client. */
@@ -120,6 +130,8 @@ interface Entry {
   isReading: boolean;
   /** It is not, until what it said is paid for. */
   isPaused: boolean;
+  /** Since when there has always been something that was not; Infinity when everything is. */
+  behindSince: number;
   /** Sent away as soon as what it was sent before has left. */
   isLeaving: boolean;
   /** What of it is not whole, as it was last counted. */
@@ -137,9 +149,11 @@ class MessageServerState implements MessageServerEngine {
   readonly #entries = new Map<Peer, Entry>();
   readonly #networks: Networks;
   readonly #deadlines = new Deadlines<Peer>();
+  readonly #pendingBytesMax: number;
   #pendingBytes = 0;
   #deliveries = 0;
   #isReading = true;
+  #heardLast: Peer | undefined;
   /** Gone, and nobody was told yet: not while something is sent to many, of whom some may be slow. */
   #farewells: { peer: Peer; reason: Disconnection }[] = [];
 
@@ -157,7 +171,14 @@ class MessageServerState implements MessageServerEngine {
     onMessage = (peer, message, _now, out): void => out.emit({ kind: "message", peer, message }),
   }: MessageServerEngineOptions) {
     this.#onMessage = onMessage;
+    const numbers = { connectionsMax, connectionsPerNetworkMax, messageBytesMax, queueBytesMax };
+    const rates = { idleMs, messagesHzMax, bytesHzMax, deliveriesHzMax };
+    for (const [name, value] of Object.entries({ ...numbers, ...rates })) {
+      if (!(value > 0)) throw new RangeError(`${name} is above 0, not ${value}`);
+    }
+    if (!(gapMs >= 0)) throw new RangeError(`gapMs is not below 0, as ${gapMs} is`);
     this.#connectionsMax = connectionsMax;
+    this.#pendingBytesMax = Math.max(PENDING_BYTES_MAX, PENDING_MESSAGES_MAX * messageBytesMax);
     this.#idleMs = idleMs;
     this.#msPerMessage = 1_000 / messagesHzMax;
     this.#msPerByte = 1_000 / bytesHzMax;
@@ -175,10 +196,14 @@ class MessageServerState implements MessageServerEngine {
   }
 
   opened(peer: Peer, now: number, out: MessageOutbox): void {
-    const isFull = this.#entries.size >= this.#connectionsMax;
-    const network = isFull ? "full" : this.#networks.enter(peer.network, now);
+    const network = this.#networks.enter(peer.network, now);
     if (typeof network === "string") {
       out.emit({ kind: "refused", peer, reason: network });
+      return out.close(peer);
+    }
+    if (this.#entries.size >= this.#connectionsMax && !this.#makeRoom(now, out)) {
+      network.leave();
+      out.emit({ kind: "refused", peer, reason: "full" });
       return out.close(peer);
     }
     const connection = new Connection(peer, this.#connection, out);
@@ -189,6 +214,7 @@ class MessageServerState implements MessageServerEngine {
       account: new Account(now),
       isReading: true,
       isPaused: false,
+      behindSince: Infinity,
       isLeaving: false,
       pendingBytes: 0,
     };
@@ -203,7 +229,7 @@ class MessageServerState implements MessageServerEngine {
     const entry = this.#entries.get(from);
     if (!entry) return;
     entry.heardAt = now;
-    entry.network.account.charge(chunk.length * this.#msPerByte, now);
+    entry.network.bytes.charge(chunk.length * this.#msPerByte, now);
     this.#pauseIfInDebt(from, entry, now, out);
     this.#hear(
       from,
@@ -278,13 +304,10 @@ class MessageServerState implements MessageServerEngine {
   #send(peer: Peer, envelope: Envelope, now: number, out: MessageOutbox): Sent {
     const entry = this.#entries.get(peer);
     if (!entry || entry.isLeaving) return GONE;
-    this.#deliveries++;
     const sent = entry.connection.send(envelope, now, out);
-    if (sent === "full") {
-      this.#drop(peer, "slow", out);
-      return SLOW;
-    }
-    this.#await(peer, entry);
+    this.#deliveries += 1 + Math.floor(envelope.bytes / DELIVERY_BYTES);
+    if (sent.failure === "full") this.#drop(peer, "slow", out);
+    else this.#await(peer, entry);
     return sent;
   }
 
@@ -301,23 +324,48 @@ class MessageServerState implements MessageServerEngine {
   ): void {
     const { connection } = entry;
     const refusal = hear(connection, (message) => {
+      this.#heardLast = peer;
       const before = this.#deliveries;
       entry.account.charge(this.#msPerMessage, now);
       this.#onMessage(peer, message, now, out);
-      entry.network.account.charge((this.#deliveries - before) * this.#msPerDelivery, now);
+      const costMs = (this.#deliveries - before) * this.#msPerDelivery;
+      if (costMs > 0) this.#networks.chargeDeliveries(entry.network, costMs, now);
       this.#pauseIfInDebt(peer, entry, now, out);
     });
     if (!this.#entries.has(peer)) return; // Sent away for what it said.
     this.#pendingBytes += connection.pendingBytes - entry.pendingBytes;
     entry.pendingBytes = connection.pendingBytes;
     if (refusal) this.#refuse(peer, refusal, out);
-    else if (this.#pendingBytes > PENDING_BYTES_MAX) this.#refuse(peer, "memory", out);
+    while (this.#pendingBytes > this.#pendingBytesMax) {
+      this.#refuse(this.#mostPending(), "memory", out);
+    }
+  }
+
+  /** Sends somebody away who said so much that it is not read for long: it may be gone unnoticed. */
+  #makeRoom(now: number, out: MessageOutbox): boolean {
+    for (const [peer, { behindSince }] of this.#entries) {
+      if (now - behindSince < BEHIND_MS_MAX) continue;
+      this.#refuse(peer, "rate", out);
+      return true;
+    }
+    return false;
+  }
+
+  #mostPending(): Peer {
+    let most = -1;
+    let found: Peer | undefined;
+    for (const [peer, { pendingBytes }] of this.#entries) {
+      if (pendingBytes <= most) continue;
+      most = pendingBytes;
+      found = peer;
+    }
+    return found!;
   }
 
   setReading(isReading: boolean, now: number, out: MessageOutbox): void {
     if (this.#isReading === isReading) return;
     this.#isReading = isReading;
-    for (const [peer, entry] of [...this.#entries]) {
+    for (const [peer, entry] of this.#inTurn()) {
       if (this.#isReading !== isReading) return; // What was heard was too much already.
       if (entry.isPaused || !this.#entries.has(peer)) continue;
       this.#setReading(peer, entry, isReading, now, out);
@@ -325,6 +373,13 @@ class MessageServerState implements MessageServerEngine {
       else this.#await(peer, entry);
     }
     this.#sayFarewells(out);
+  }
+
+  /** All clients, beginning behind the one that was heard last: so each has its turn. */
+  #inTurn(): [Peer, Entry][] {
+    const all = [...this.#entries];
+    const at = all.findIndex(([peer]) => peer === this.#heardLast) + 1;
+    return [...all.slice(at), ...all.slice(0, at)];
   }
 
   #setReading(
@@ -348,6 +403,7 @@ class MessageServerState implements MessageServerEngine {
       this.#setReading(peer, entry, this.#isReading, now, out);
     }
     this.#hear(peer, entry, now, out, (connection, heard) => connection.advance(now, out, heard));
+    if (!entry.isPaused) entry.behindSince = Infinity;
     if (entry.isLeaving && !connection.isWaiting) this.#drop(peer, "dropped", out);
     this.#await(peer, entry);
   }
@@ -356,6 +412,7 @@ class MessageServerState implements MessageServerEngine {
   #pauseIfInDebt(peer: Peer, entry: Entry, now: number, out: MessageOutbox): void {
     if (entry.isPaused || paidUntil(entry) <= now || !this.#entries.has(peer)) return;
     entry.isPaused = true;
+    if (entry.behindSince === Infinity) entry.behindSince = now;
     this.#setReading(peer, entry, false, now, out);
   }
 
@@ -385,6 +442,7 @@ class MessageServerState implements MessageServerEngine {
     if (!entry) return;
     this.#pendingBytes -= entry.pendingBytes;
     entry.connection.end();
+    if (this.#heardLast === peer) this.#heardLast = undefined;
     this.#entries.delete(peer);
     this.#deadlines.delete(peer);
     entry.network.leave();
@@ -401,5 +459,5 @@ class MessageServerState implements MessageServerEngine {
 
 /** When a client that is not read is read again. */
 function paidUntil({ account, network }: Entry): number {
-  return Math.max(account.paidUntil, network.account.paidUntil);
+  return Math.max(account.paidUntil, network.paidUntil);
 }

@@ -21,6 +21,8 @@ export type WireRefusal =
   | "utf8"
   /** A message is longer than the limit. */
   | "too-long"
+  /** A message has more than 1,024 headers. */
+  | "headers"
   /** A frame is none. */
   | "frame";
 
@@ -44,6 +46,12 @@ export interface FramerOptions {
 
 /** How long it is quiet behind a message that is over, in ms. */
 export const QUIET_MS = 20;
+/**
+ * The same when more arrived together than is sent before the other end has answered: about ten packets.
+ * A pause behind it may be the way there and back.
+ */
+export const LONG_QUIET_MS = 300;
+const LONG_BYTES = 10_240;
 /** A look so late may come before what has arrived meanwhile: once it counts for nothing. */
 const LATE_MS = 5;
 /** How long behind one that cannot be over: its headers have no end, or it ends within a character. */
@@ -67,7 +75,10 @@ export class Framer {
   #togetherBytes = 0;
   #arrivedAt = 0;
   #isPutOff = false;
-  #isHeld = false;
+  /** Since when nothing is read. */
+  #heldAt: number | undefined;
+  #readAgainAt = -Infinity;
+  #wasHeld = false;
   #isFirst = true;
   /** The message that came with an offer. */
   #offering: Framed | undefined;
@@ -88,7 +99,7 @@ export class Framer {
     this.#pending.append(chunk);
     this.#togetherBytes += chunk.length;
     this.#arrivedAt = now;
-    this.#isPutOff = false;
+    this.#isPutOff = this.#wasHeld = false;
     if (this.#form === "text" && this.#options.frames) this.#findSwitch();
   }
 
@@ -101,9 +112,15 @@ export class Framer {
 
   /** When {@link Framer.settle} is wanted, if nothing else arrives before; `Infinity` for never. */
   get dueAt(): number {
-    if (this.#form !== "text" || this.#pending.length === 0 || this.#isHeld) return Infinity;
-    if (!this.#isWhole()) return this.#arrivedAt + UNFINISHED_QUIET_MS;
-    return this.#arrivedAt + (this.#togetherBytes <= ORIGINAL_READ_BYTES ? 0 : QUIET_MS);
+    if (this.#form !== "text" || this.#pending.length === 0) return Infinity;
+    if (this.#heldAt !== undefined) return Infinity;
+    return Math.max(this.#arrivedAt + this.#quietMs(), this.#readAgainAt + LATE_MS);
+  }
+
+  #quietMs(): number {
+    if (!this.#isWhole()) return UNFINISHED_QUIET_MS;
+    if (this.#togetherBytes <= ORIGINAL_READ_BYTES) return 0;
+    return this.#togetherBytes <= LONG_BYTES ? QUIET_MS : LONG_QUIET_MS;
   }
 
   /** Nothing else arrived up to now: a message that waited long enough is over. */
@@ -125,10 +142,17 @@ export class Framer {
    * it at the moment when reading begins again.
    */
   hold(isHeld: boolean, now: number): void {
-    this.#isHeld = isHeld;
-    if (isHeld || this.#pending.length === 0) return;
-    this.#arrivedAt = now;
-    this.#togetherBytes += ORIGINAL_READ_BYTES;
+    if (isHeld) {
+      this.#heldAt ??= now;
+    } else if (this.#heldAt !== undefined) {
+      this.#arrivedAt += now - this.#heldAt;
+      this.#heldAt = undefined;
+      // Once for what arrived: who is held again and again is heard all the same.
+      if (this.#wasHeld) return;
+      this.#wasHeld = true;
+      this.#readAgainAt = now;
+      this.#togetherBytes += ORIGINAL_READ_BYTES; // More may have arrived together with it.
+    }
   }
 
   /** Whether what is pending may be a message: its headers have an end, and no character is cut. */
@@ -174,12 +198,14 @@ export class Framer {
 
   #messageOf(bytes: Uint8Array): Framed {
     let text: string;
+    let message: NetworkMessage;
     try {
       text = decodeUtf8(bytes);
-    } catch {
-      return this.#refuse("utf8");
+      message = NetworkMessage.parse(text);
+    } catch (error) {
+      return this.#refuse(error instanceof RangeError ? "headers" : "utf8");
     }
-    const next: Framed = { kind: "message", message: NetworkMessage.parse(text) };
+    const next: Framed = { kind: "message", message };
     const isOffer = this.#isFirst && this.#options.frames && this.#boundary.bodyAt! > 0 &&
       text.startsWith(OFFER);
     this.#isFirst = false;
@@ -193,7 +219,7 @@ export class Framer {
     const { view } = this.#pending;
     if (this.#form === "over") return undefined;
     const frameBytes = frameBytesOf(view, this.#options.messageBytesMax);
-    if (frameBytes === "too-long") return this.#refuse("too-long");
+    if (typeof frameBytes === "string") return this.#refuse(frameBytes);
     if (frameBytes === undefined || view.length < frameBytes) return undefined;
     const message = decodeFrame(view.subarray(LENGTH_BYTES, frameBytes));
     if (!message) return this.#refuse("frame");

@@ -8,7 +8,7 @@ import {
 } from "../../../lib/protocols/messages/client.ts";
 import { decodeFrame, encodeFrame, LENGTH_BYTES } from "../../../lib/protocols/messages/frame.ts";
 import { NetworkMessage } from "../../../lib/protocols/messages/message.ts";
-import { QUIET_MS } from "../../../lib/protocols/messages/wire.ts";
+import { LONG_QUIET_MS, QUIET_MS } from "../../../lib/protocols/messages/wire.ts";
 import { peerAt } from "../../support/recorder.ts";
 import { StreamPlay } from "../../support/stream_recorder.ts";
 
@@ -148,16 +148,24 @@ Deno.test("createMessageClient() hears of what cannot be read when the server en
   assertEquals(seat.takeEvents(), ["connected", "disconnected utf8"]);
 });
 
-Deno.test("createMessageClient() gives up a server that does not read", () => {
+Deno.test("createMessageClient() stays connected to a server that does not read, and refuses more", () => {
   const seat = new Seat({ queueBytesMax: 1_000 }).open();
-  seat.play.out.setUnsentBytes(seat.server, 993);
-  assertEquals(seat.send(""), { ok: true }); // With the offer it is 9 bytes: the queue is for messages.
-  const sent = seat.send("x".repeat(10));
-  assert(!sent.ok && sent.failure === "slow", JSON.stringify(sent));
-  assertEquals(seat.takeEvents(), ["connected", "disconnected slow"]);
-  assertEquals([seat.play.out.closed, seat.play.out.afterEnd], [[seat.server], []]);
-  assertEquals([seat.client.nextDeadline(), seat.client.remembers(seat.server)], [Infinity, false]);
-  assertEquals(seat.send("x").ok, false);
+  assertEquals(seat.send("a"), { ok: true });
+  seat.play.out.setUnsentBytes(seat.server, 998);
+  seat.play.wait(1_000);
+  assertEquals(seat.send(""), { ok: true });
+  for (const sent of [seat.send("x"), seat.sendRaw("raw")]) {
+    assert(!sent.ok && sent.failure === "full" && sent.reason !== "", JSON.stringify(sent));
+  }
+  assertEquals([seat.takeEvents(), seat.play.out.closed], [["connected"], []]);
+  assertEquals([seat.client.nextDeadline(), seat.client.remembers(seat.server)], [Infinity, true]);
+  // It still hears; and when the server reads again, it is said more.
+  seat.receive("$%still here");
+  seat.play.out.setUnsentBytes(seat.server, 0);
+  seat.play.wait(10);
+  assertEquals(seat.send("b"), { ok: true });
+  assertEquals(seat.takeTexts(), ["$|||||||%a", "$%", "$%b"]);
+  assertEquals([seat.takeEvents(), seat.play.out.afterEnd], [["message still here"], []]);
 });
 
 Deno.test("createMessageClient() keeps 4 MiB for its server and takes 1 MiB, unless told otherwise", () => {
@@ -166,13 +174,16 @@ Deno.test("createMessageClient() keeps 4 MiB for its server and takes 1 MiB, unl
   const sent = seat.send("x".repeat(MIB - 1));
   assert(!sent.ok && sent.failure === "unsendable");
   seat.receive(`$%${"x".repeat(MIB - 2)}`);
-  seat.play.wait(QUIET_MS);
+  seat.play.wait(LONG_QUIET_MS);
   assertEquals(seat.takeEvents().length, 2);
-  seat.play.out.setUnsentBytes(seat.server, 4 * MIB - 3);
-  assertEquals(seat.send("x").ok, true);
-  seat.play.out.setUnsentBytes(seat.server, 4 * MIB - 2);
-  assertEquals(seat.send("x").ok, false);
-  assertEquals(seat.takeEvents(), ["disconnected slow"]);
+  for (const bytes of [16 * MIB, 4 * MIB]) { // Of a burst; and when it has been behind for a second.
+    seat.play.out.setUnsentBytes(seat.server, bytes - 3);
+    assertEquals(seat.send("x").ok, true);
+    seat.play.out.setUnsentBytes(seat.server, bytes - 2);
+    assertEquals(seat.send("x").failure, "full");
+    seat.play.wait(1_000);
+  }
+  assertEquals(seat.takeEvents(), []);
   const other = new Seat().open();
   other.receive(`$%${"x".repeat(MIB - 1)}`);
   assertEquals(other.takeEvents().at(-1), "disconnected too-long");
@@ -288,21 +299,32 @@ Deno.test("createMessageClient() takes no offer from a server", () => {
 
 // ---- listeners that act
 
-Deno.test("createMessageClient() lets a listener answer, also until it is given up", () => {
+Deno.test("createMessageClient() lets a listener answer, also without room for it, and until the end", () => {
   const seat = new Seat({ queueBytesMax: 100 });
+  const failures: unknown[] = [];
   seat.play.out.onEvent = (event): void => {
-    if (event.kind === "message") seat.send(`re ${event.message.body}`);
-    if (event.kind === "disconnected") assertEquals(seat.send("x").ok, false);
+    if (event.kind === "message") failures.push(seat.send(`re ${event.message.body}`).failure);
+    if (event.kind === "disconnected") failures.push(seat.send("x").failure);
   };
   seat.open();
   seat.receive("$%a$%b");
   seat.play.wait(100);
   assertEquals(seat.takeTexts(), ["$|||||||%re a", "$%re b"]);
-  seat.play.out.setUnsentBytes(seat.server, 100);
-  seat.receive("$%c$%d$%e");
+  seat.play.out.setUnsentBytes(seat.server, 400);
+  seat.receive("$%c$%d");
   seat.play.wait(100);
-  assertEquals(seat.takeEvents().slice(3), ["message c", "disconnected slow"]);
-  assertEquals([seat.play.out.closed, seat.play.out.afterEnd], [[seat.server], []]);
+  seat.play.out.setUnsentBytes(seat.server, 0);
+  seat.receive("$%e");
+  assertEquals(seat.takeTexts(), ["$%re e"]);
+  seat.play.end(seat.server, "closed");
+  assertEquals(seat.takeEvents().slice(3), [
+    "message c",
+    "message d",
+    "message e",
+    "disconnected closed",
+  ]);
+  assertEquals(failures, [undefined, undefined, "full", "full", undefined, "gone"]);
+  assertEquals([seat.play.out.closed, seat.play.out.afterEnd], [[], []]);
   assertEquals(seat.client.nextDeadline(), Infinity);
 });
 

@@ -124,6 +124,16 @@ testEngineContract(
 );
 
 testEngineContract(
+  "createMessageServer() that makes room",
+  () => serverSubject(createMessageServer({ ...LIMITS, messagesHzMax: 0.1 })),
+);
+
+testEngineContract(
+  "createMessageRelay() whose networks share little",
+  () => serverSubject(createMessageRelay({ ...LIMITS, deliveriesHzMax: 7, queueBytesMax: 500 })),
+);
+
+testEngineContract(
   "createMessageServer() without frames",
   () => serverSubject(createMessageServer({ ...LIMITS, framing: "never", gapMs: 1 / 3 })),
 );

@@ -3,11 +3,12 @@ import fc from "fast-check";
 import {
   decodeFrame,
   encodeFrame,
+  frameBytesOf,
   LENGTH_BYTES,
   OFFER_BARS,
   SWITCH,
 } from "../../../lib/protocols/messages/frame.ts";
-import { NetworkMessage } from "../../../lib/protocols/messages/message.ts";
+import { HEADERS_MAX, NetworkMessage } from "../../../lib/protocols/messages/message.ts";
 
 fc.configureGlobal({ seed: 1 });
 
@@ -58,16 +59,16 @@ function byHand(parts: {
 }): Uint8Array {
   const { flags = 0, count = 1, name = [0x61], value = [0x31], body = [0x78] } = parts;
   const { nameLength = name.length, valueLength = value.length } = parts;
-  const lengths = new DataView(new ArrayBuffer(8));
+  const lengths = new DataView(new ArrayBuffer(10));
   lengths.setUint16(0, count);
-  lengths.setUint16(2, nameLength);
-  lengths.setUint32(4, valueLength);
+  lengths.setUint32(2, nameLength);
+  lengths.setUint32(6, valueLength);
   const bytes = new Uint8Array(lengths.buffer);
   return Uint8Array.of(
     flags,
-    ...bytes.subarray(0, 4),
+    ...bytes.subarray(0, 6),
     ...name,
-    ...bytes.subarray(4),
+    ...bytes.subarray(6),
     ...value,
     ...body,
   );
@@ -78,9 +79,9 @@ Deno.test("encodeFrame() writes the form that is described", () => {
   const message = new NetworkMessage("x%").addHeader("a", "1").addHeader("é");
   // deno-fmt-ignore -- a line for each part of the frame
   assertEquals([...encodeFrame(message)], [
-    0, 0, 0, 21, 0, 0, 2,
-    0, 1, 0x61, 0, 0, 0, 1, 0x31,
-    0, 2, 0xc3, 0xa9, 0, 0, 0, 0,
+    0, 0, 0, 25, 0, 0, 2,
+    0, 0, 0, 1, 0x61, 0, 0, 0, 1, 0x31,
+    0, 0, 0, 2, 0xc3, 0xa9, 0, 0, 0, 0,
     0x78, 0x25,
   ]);
   assertEquals([...encodeFrame(new NetworkMessage())], [0, 0, 0, 3, 0, 0, 0]);
@@ -109,30 +110,84 @@ Deno.test("decodeFrame() reads what text has no unmistakable form for", () => {
   }
 });
 
-Deno.test("decodeFrame() reads a frame of the most headers and of the longest texts", () => {
+Deno.test("decodeFrame() reads a frame of the most headers, and none of more", () => {
   const many = new NetworkMessage("x");
-  for (let count = 0; count < 0xffff; count++) many.addHeader("n", `${count}`);
-  const message = decodeFrame(payloadOf(many));
-  assertEquals(message?.headers.length, 0xffff);
-  assertEquals(message?.headers.at(-1), { name: "n", value: "65534" });
-  assertEquals(message?.body, "x");
-  assertThrows(() => encodeFrame(many.addHeader("n")), TypeError, "65535");
-
-  const long = new NetworkMessage("b".repeat(100_000)).addHeader(
-    "é".repeat(32_767),
-    "v".repeat(70_000),
-  );
-  assertEquals(read(payloadOf(long)), plain(long));
-  const longest = new NetworkMessage("b").addHeader("n".repeat(0xffff), "v");
-  assertEquals(read(payloadOf(longest)), plain(longest));
+  for (let count = 0; count < HEADERS_MAX; count++) many.addHeader("n", `${count}`);
+  assertEquals(read(payloadOf(many)), plain(many));
+  // Headers without a name or a value are the shortest.
+  for (const [count, isRead] of [[HEADERS_MAX, true], [HEADERS_MAX + 1, false]] as const) {
+    const payload = new Uint8Array(3 + 8 * count);
+    new DataView(payload.buffer).setUint16(1, count);
+    assertEquals(decodeFrame(payload)?.headers.length, isRead ? count : undefined);
+  }
 });
 
-Deno.test("encodeFrame() refuses a name that is too long and one with $ that was read", () => {
-  // In bytes, not in characters.
-  for (const name of ["n".repeat(0x1_0000), "é".repeat(0x8000)]) {
-    assertThrows(() => encodeFrame(new NetworkMessage().addHeader(name)), TypeError, "65535");
+Deno.test("decodeFrame() reads names, values and bodies of any length", () => {
+  for (const length of [255, 256, 0xffff, 0x1_0000, 100_000]) {
+    const message = new NetworkMessage("b".repeat(length))
+      .addHeader("n".repeat(length), "v".repeat(length + 1))
+      .addHeader("é".repeat(length));
+    assertEquals(read(payloadOf(message)), plain(message));
   }
+});
+
+Deno.test("encodeFrame() refuses a name with $ that was read", () => {
   assertThrows(() => encodeFrame(NetworkMessage.parse("$a$b:1|%x")), TypeError, "header name");
+});
+
+Deno.test("frameBytesOf() gives a frame's length as soon as its head is there, and whatever follows", () => {
+  const frame = encodeFrame(new NetworkMessage("xyz").addHeader("a", "1"));
+  for (let length = 0; length < frame.length; length++) {
+    const expected = length < 7 ? undefined : frame.length;
+    assertEquals(frameBytesOf(frame.subarray(0, length), 100), expected, `${length} bytes`);
+  }
+  assertEquals(frameBytesOf(Uint8Array.of(...frame, ...frame), 100), frame.length);
+});
+
+Deno.test("frameBytesOf() has the limit of the same message as text", () => {
+  fc.assert(fc.property(anyMessage, (message) => {
+    const frame = encodeFrame(message);
+    // As text a binary body has no form; letters in its place are as long.
+    const { body, binary } = message;
+    const text = new NetworkMessage(binary ? "y".repeat(binary.length) : body);
+    for (const { name, value } of message.headers) text.addHeader(name, value);
+    const { length } = text.encode();
+    assertEquals(frameBytesOf(frame, length), frame.length);
+    assertEquals(frameBytesOf(frame, length - 1), "too-long");
+  }));
+  const many = new NetworkMessage();
+  while (many.headers.length < HEADERS_MAX) many.addHeader("");
+  const frame = encodeFrame(many);
+  assertEquals(frame.length, 7 + 8 * HEADERS_MAX);
+  assertEquals(frameBytesOf(frame, 2 + 2 * HEADERS_MAX), frame.length);
+  assertEquals(frameBytesOf(frame, 1 + 2 * HEADERS_MAX), "too-long");
+});
+
+Deno.test("frameBytesOf() refuses what cannot be a frame as soon as it says so", () => {
+  const MIB = 2 ** 20;
+  for (const length of [0, 1, 2]) {
+    assertEquals(frameBytesOf(Uint8Array.of(0, 0, 0), MIB), undefined);
+    assertEquals(frameBytesOf(Uint8Array.of(0, 0, 0, length), MIB), "frame", `${length} bytes`);
+  }
+  assertEquals(frameBytesOf(Uint8Array.of(0, 0, 0, 3), MIB), undefined);
+  const head = (length: number, headers: number): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(7));
+    view.setUint32(0, length);
+    view.setUint16(5, headers);
+    return new Uint8Array(view.buffer);
+  };
+  for (const headers of [1, 2, 255, 256, HEADERS_MAX]) {
+    const least = 3 + 8 * headers;
+    assertEquals(frameBytesOf(head(least, headers), MIB), 4 + least, `${headers} headers`);
+    assertEquals(frameBytesOf(head(least - 1, headers), MIB), "frame", `${headers} headers`);
+  }
+  for (const headers of [HEADERS_MAX + 1, 0xffff]) {
+    // However much room there is for them, and whatever the limit.
+    for (const length of [100_000, 2 ** 20, 2 ** 32 - 1]) {
+      assertEquals(frameBytesOf(head(length, headers), MIB), "frame", `${headers} headers`);
+      assertEquals(frameBytesOf(head(length, headers), 40), "frame", `${headers} headers`);
+    }
+  }
 });
 
 Deno.test("decodeFrame() refuses a header that may not be written", () => {
@@ -174,13 +229,13 @@ Deno.test("decodeFrame() keeps byte order marks", () => {
 Deno.test("decodeFrame() refuses lengths and counts that claim too much", () => {
   const whole = { headers: [["a", "1"]], body: "x" };
   assertEquals(read(byHand({})), whole as Plain);
-  for (const nameLength of [2, 7, 8, 0xff, 0xffff]) {
+  for (const nameLength of [2, 6, 7, 8, 0xff, 2 ** 16, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
     assertEquals(read(byHand({ nameLength })), undefined, `name of ${nameLength}`);
   }
   for (const valueLength of [3, 4, 0xff, 2 ** 16, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
     assertEquals(read(byHand({ valueLength })), undefined, `value of ${valueLength}`);
   }
-  for (const count of [2, 3, 255, 256, 0xffff]) {
+  for (const count of [2, 3, 255, 256, HEADERS_MAX, HEADERS_MAX + 1, 0xffff]) {
     assertEquals(read(byHand({ count })), undefined, `${count} headers`);
   }
   // What a value claims may be all there is.

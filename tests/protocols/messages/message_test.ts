@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import fc from "fast-check";
 import {
   checkHeader,
+  HEADERS_MAX,
   NetworkMessage,
   ORIGINAL_READ_BYTES,
 } from "../../../lib/protocols/messages/message.ts";
@@ -198,6 +199,20 @@ Deno.test("NetworkMessage.addHeader() refuses what the wire has no form for, and
   assertEquals(encoded(message), "$a:1|:|b::$:|c d\n:\r\n€|%");
 });
 
+Deno.test("NetworkMessage.addHeader() refuses a header beyond 1,024, and adds nothing", () => {
+  assertEquals(HEADERS_MAX, 1_024);
+  const added = new NetworkMessage("x");
+  while (added.headers.length < 1_024) added.addHeader("a", `${added.headers.length}`);
+  // It makes no difference whether they were added or read.
+  for (const message of [added, NetworkMessage.decode(added.encode())]) {
+    const text = encoded(message);
+    assertThrows(() => message.addHeader("b"), RangeError, "1024");
+    assertEquals([message.headers.length, encoded(message)], [1_024, text]);
+    message.setBody("y");
+    assertEquals(message.getHeader("a")?.value, "0");
+  }
+});
+
 Deno.test("NetworkMessage.encode() refuses a binary body, also an empty one", () => {
   for (const bytes of [new Uint8Array(0), utf8.encode("text")]) {
     assertThrows(() => new NetworkMessage(bytes).encode(), TypeError, "base64");
@@ -250,6 +265,48 @@ Deno.test("NetworkMessage.decode() reads text that is no message as a body", () 
 Deno.test("NetworkMessage.decode() refuses what is not UTF-8, in headers and body", () => {
   for (const bytes of [[0x24, 0x25, 0xc3], [0x24, 0xff, 0x3a, 0x25], [0x80], [0xed, 0xa0, 0x80]]) {
     assertThrows(() => NetworkMessage.decode(Uint8Array.from(bytes)), TypeError);
+  }
+});
+
+Deno.test("NetworkMessage.decode() and parse() read 1,024 headers, and refuse more", () => {
+  for (const piece of ["a:1|", "a|", ":|", "||a:|", "$|"]) {
+    for (const body of ["", "x", "a:1|".repeat(2_000)]) {
+      const text = (count: number): string => `$${piece.repeat(count)}%${body}`;
+      const [most, more] = [text(1_024), text(1_025)];
+      for (const read of [decoded(most), plain(NetworkMessage.parse(most))]) {
+        assertEquals([read.headers.length, read.body], [1_024, body], piece);
+      }
+      assertThrows(() => NetworkMessage.decode(utf8.encode(more)), RangeError, "1024");
+      assertThrows(() => NetworkMessage.parse(more), RangeError, "1024");
+    }
+  }
+  // The last of them may be without its bar.
+  assertEquals(decoded(`$${"a|".repeat(1_023)}b%`).headers.at(-1), ["b", ""]);
+  assertThrows(() => decoded(`$${"a|".repeat(1_024)}b%`), RangeError);
+  // Empty pieces are none, nor is anything in a text that is no message.
+  assertEquals(decoded(`$${"|".repeat(10_000)}a:1|%x`), { headers: [["a", "1"]], body: "x" });
+  for (const text of [`$${"a:1|".repeat(2_000)}`, `${"a:1|".repeat(2_000)}%x`]) {
+    assertEquals(decoded(text), { headers: [], body: text });
+  }
+});
+
+Deno.test("NetworkMessage.parse() reads headers without colons before a mebibyte without one", () => {
+  const long = "y".repeat(2 ** 20);
+  const names = Array.from({ length: HEADERS_MAX }, (_, index) => `n${index}`);
+  const headers = names.map((name) => [name, ""] as [string, string]);
+  const block = names.join("|");
+  for (const text of [`$${block}%${long}`, `$${block}|%${long}`]) {
+    const read = plain(NetworkMessage.parse(text));
+    assert(read.body === long);
+    assertEquals(read.headers, headers);
+  }
+  // The same when the mebibyte is a name or a value.
+  const fewer = names.slice(1).join("|");
+  for (const [piece, value] of [[long, ""], [`:${long}`, long]] as const) {
+    const read = NetworkMessage.parse(`$${fewer}|${piece}%x`);
+    const last = read.headers.at(-1)!;
+    assertEquals([read.headers.length, read.body], [HEADERS_MAX, "x"]);
+    assert(last.value === value && last.name === (value === "" ? long : ""));
   }
 });
 

@@ -5,7 +5,7 @@ import {
   Envelope,
   Outgoing,
   type OutgoingOptions,
-  rawEnvelope,
+  SENT,
   type Sent,
 } from "../../../lib/protocols/messages/outgoing.ts";
 import { Framer } from "../../../lib/protocols/messages/wire.ts";
@@ -16,6 +16,10 @@ import { StreamRecorder } from "../../support/stream_recorder.ts";
 
 const MIB = 2 ** 20;
 const utf8 = new TextDecoder();
+/** What each that waits counts more than its bytes. */
+const PIECE_BYTES = 64;
+/** Who has not taken all for so long, is behind. */
+const BEHIND_MS = 1_000;
 /** A second of the clock does not begin when something is sent. */
 const START = 1_234.567;
 
@@ -35,10 +39,10 @@ class Line {
     this.out.now = START;
   }
 
-  send(message: string | NetworkMessage | Envelope): Sent | "full" {
+  send(message: string | NetworkMessage | Envelope): Sent {
     const envelope = message instanceof Envelope ? message : new Envelope(messageOf(message));
     const sent = this.outgoing.send(envelope, this.out.now, this.out);
-    if (sent !== "full" && sent.ok) this.givenAt.push(this.out.now);
+    if (sent.ok) this.givenAt.push(this.out.now);
     return sent;
   }
 
@@ -55,6 +59,16 @@ class Line {
     this.out.now = until;
   }
 
+  /** It has not taken so much for as long as it takes to be behind. */
+  fallBehind(unsentBytes: number): void {
+    this.out.setUnsentBytes(this.peer, 0);
+    this.wait(10_000);
+    assertEquals(this.send(""), SENT);
+    this.out.setUnsentBytes(this.peer, unsentBytes);
+    this.wait(BEHIND_MS);
+    this.out.takeSent();
+  }
+
   /** When what left, did; counted from the start, rounded. */
   get leftAt(): number[] {
     return this.out.sent.map(({ at }) => Math.round(1_000 * (at - START)) / 1_000);
@@ -68,6 +82,10 @@ class Line {
   get delays(): number[] {
     return this.out.sent.map(({ at }, index) => at - this.givenAt[index]!);
   }
+}
+
+function assertFull(sent: Sent): void {
+  assertEquals([sent.ok, sent.failure], [false, "full"], sent.reason);
 }
 
 function messageOf(message: string | NetworkMessage): NetworkMessage {
@@ -289,30 +307,79 @@ Deno.test("Outgoing keeps order and loses nothing, whatever the times", () => {
 
 // ---- the bound
 
-Deno.test("Outgoing.send() is full when more would wait than may", () => {
-  const line = new Line({ queueBytesMax: 100 });
+Deno.test("Outgoing.send() is full when more would wait for who is behind than may", () => {
+  const fit = 14;
+  const queueBytesMax = 1 + (fit - 1) * (10 + PIECE_BYTES) + 10;
+  for (const lessBytes of [0, 1]) {
+    const line = new Line({ queueBytesMax: queueBytesMax - lessBytes });
+    line.fallBehind(1);
+    const ten = "x".repeat(8);
+    line.send(ten); // Leaves at once.
+    for (let count = lessBytes; count < fit; count++) assertEquals(line.send(ten), SENT);
+    assertFull(line.send(ten));
+    line.wait(20);
+    assertEquals(line.send(ten), SENT);
+    assertFull(line.send(ten));
+    line.wait(1_000);
+    assertEquals(line.texts, Array(fit + 2 - lessBytes).fill(`$%${ten}`));
+  }
+});
+
+Deno.test("Outgoing.send() counts something for each that waits, however short", () => {
+  const line = new Line({ queueBytesMax: 10 * PIECE_BYTES });
+  line.fallBehind(1);
+  let count = 0;
+  while (line.send("").ok) count++;
+  assertEquals(count, 1 + 10); // One left at once.
+});
+
+Deno.test("Outgoing.send() takes four times as much of a burst, again and again", () => {
+  const fit = 54;
+  const line = new Line({ queueBytesMax: 1_000 });
   const ten = "x".repeat(8);
-  line.send(ten); // Leaves at once.
-  for (let count = 0; count < 10; count++) assertEquals(line.send(ten), { ok: true });
-  assertEquals(line.send(""), "full");
-  line.wait(20);
-  assertEquals(line.send(ten), { ok: true });
-  assertEquals(line.send(ten), "full");
-  line.wait(1_000);
-  assertEquals(line.texts, Array(12).fill(`$%${ten}`));
+  for (let burst = 0; burst < 5; burst++) {
+    for (let count = 0; count <= fit; count++) assertEquals(line.send(ten), SENT);
+    assertFull(line.send(ten));
+    line.wait(1_500);
+    assertEquals(line.out.takeSent().length, 1 + fit);
+  }
+});
+
+Deno.test("Outgoing.send() takes for a burst who has been behind for less than a second", () => {
+  const line = new Line({ queueBytesMax: 100 });
+  line.outgoing.switchToFrames(line.out);
+  const length = LENGTH_BYTES + 3 + 1;
+  const canWait = (bytes: number): void => {
+    line.out.setUnsentBytes(line.peer, bytes - length + 1);
+    assertFull(line.send("x"));
+    line.out.setUnsentBytes(line.peer, bytes - length);
+    assertEquals(line.send("x"), SENT);
+  };
+  line.send("x");
+  canWait(400);
+  line.wait(BEHIND_MS - 1);
+  canWait(400);
+  line.wait(1);
+  canWait(100);
+  line.wait(100_000);
+  canWait(100);
+  // It has taken all: what follows is a burst again.
+  line.out.setUnsentBytes(line.peer, 0);
+  assertEquals(line.send("x"), SENT);
+  canWait(400);
 });
 
 Deno.test("Outgoing.send() counts what the system has not taken", () => {
   for (const framed of [false, true]) {
     const line = new Line({ queueBytesMax: 100 });
     if (framed) line.outgoing.switchToFrames(line.out);
-    const length = framed ? 4 + 3 + 1 : 3;
-    line.out.setUnsentBytes(line.peer, 100 - length);
-    assertEquals(line.send("x"), { ok: true });
+    const length = framed ? LENGTH_BYTES + 3 + 1 : 3;
+    line.fallBehind(100 - length);
+    assertEquals(line.send("x"), SENT);
     line.out.setUnsentBytes(line.peer, 100 - length + 1);
-    assertEquals(line.send("x"), "full");
+    assertFull(line.send("x"));
     line.out.setUnsentBytes(line.peer, 0);
-    assertEquals(line.send("x"), { ok: true });
+    assertEquals(line.send("x"), SENT);
   }
 });
 
@@ -320,19 +387,22 @@ Deno.test("Outgoing.send() always takes a single message, however long", () => {
   for (const framed of [false, true]) {
     const line = new Line({ queueBytesMax: 10 });
     if (framed) line.outgoing.switchToFrames(line.out);
-    assertEquals(line.send("x".repeat(1_000)), { ok: true });
+    assertEquals(line.send("x".repeat(1_000)), SENT);
     // Another has to wait until the system has taken that.
     line.out.setUnsentBytes(line.peer, 1);
-    assertEquals(line.send("x".repeat(1_000)), "full");
+    assertFull(line.send("x".repeat(1_000)));
+    line.out.setUnsentBytes(line.peer, 0);
+    line.wait(BEHIND_MS);
+    assertEquals(line.send("x".repeat(1_000)), SENT);
   }
 });
 
 Deno.test("Outgoing.send() frees room when what waits leaves as frames", () => {
   const line = new Line({ queueBytesMax: 100 });
-  for (let count = 0; count < 11; count++) line.send("x".repeat(8));
-  assertEquals(line.send("x"), "full");
+  while (line.send("x".repeat(8)).ok);
+  assertFull(line.send("x".repeat(8)));
   line.outgoing.switchToFrames(line.out);
-  assertEquals(line.send("x".repeat(1_000)), { ok: true });
+  assertEquals(line.send("x".repeat(1_000)), SENT);
 });
 
 Deno.test("Outgoing.send() refuses what is longer than a message may be", () => {
@@ -345,7 +415,7 @@ Deno.test("Outgoing.send() refuses what is longer than a message may be", () => 
   assertEquals(line.send("é".repeat(5)), { ok: true });
   assertEquals(line.send("é".repeat(5) + "x"), { ok: false, failure: "unsendable", reason });
   const bytes = line.send(new NetworkMessage(new Uint8Array(13)));
-  assert(bytes !== "full" && !bytes.ok && bytes.failure === "unsendable");
+  assert(!bytes.ok && bytes.failure === "unsendable");
 });
 
 // ---- forms
@@ -397,9 +467,9 @@ Deno.test("Outgoing.switchToFrames() writes no frame that is too long for its re
 
 Deno.test("Outgoing.switchToFrames() sends nothing for what has a text but no frame", () => {
   const line = new Line();
-  const message = new NetworkMessage("x");
-  for (let count = 0; count < 65_536; count++) message.addHeader("a");
-  for (const text of ["a", message, "b"]) assertEquals(line.send(text), { ok: true });
+  const raw = new Envelope("$a$b:1|%x"); // A frame has no header with such a name.
+  assert(typeof raw.text !== "string" && typeof raw.frame === "string");
+  for (const text of ["a", raw, "b"]) assertEquals(line.send(text), SENT);
   line.outgoing.switchToFrames(line.out);
   assertEquals(line.out.takeSent().slice(2).map(({ bytes }) => bodyOf(bytes)), ["b"]);
 });
@@ -408,7 +478,7 @@ Deno.test("Outgoing.send() sends a binary body as a frame only", () => {
   const line = new Line();
   const message = new NetworkMessage(Uint8Array.of(1, 0xff));
   const sent = line.send(message);
-  assert(sent !== "full" && !sent.ok && sent.failure === "unsendable");
+  assert(!sent.ok && sent.failure === "unsendable");
   assert(sent.reason.includes("binary"), sent.reason);
   assertEquals(line.out.sent, []);
   line.outgoing.switchToFrames(line.out);
@@ -417,11 +487,11 @@ Deno.test("Outgoing.send() sends a binary body as a frame only", () => {
 });
 
 Deno.test("Outgoing.send() leaves no trace of what has no form", () => {
-  const line = new Line({ queueBytesMax: 10 }, true);
+  const line = new Line({ queueBytesMax: 20 }, true); // Two wait in a burst.
   const unsendable = NetworkMessage.parse("$a$b:1|%x");
   for (let count = 0; count < 1_000; count++) {
     const sent = line.send(unsendable);
-    assert(sent !== "full" && !sent.ok && sent.failure === "unsendable");
+    assert(!sent.ok && sent.failure === "unsendable");
     assert(sent.reason.includes("$"), sent.reason);
   }
   // It counts for no rate, takes no room, and the first that leaves still offers.
@@ -439,7 +509,7 @@ Deno.test("Outgoing.send() offers frames in the first message alone, and not in 
   line.wait(100);
   assertEquals(line.texts, ["$|||||||a:1|%x", "$%y"]);
   const raw = new Line({}, true);
-  raw.send(rawEnvelope("$%raw"));
+  raw.send(new Envelope("$%raw"));
   raw.send("y"); // A server looks only at what comes first.
   raw.wait(100);
   assertEquals(raw.texts, ["$%raw", "$%y"]);
@@ -473,17 +543,17 @@ Deno.test("Outgoing.send() makes no message too long for its reader by offering"
 
 Deno.test("Outgoing.send() sends raw text as it is, and as a body in a frame", () => {
   const line = new Line();
-  for (const text of ["hello é", "$", "$a", ""]) line.send(rawEnvelope(text));
+  for (const text of ["hello é", "$", "$a", ""]) line.send(new Envelope(text));
   line.wait(100);
   assertEquals(line.texts, ["hello é", "$", "$a", ""]);
   line.out.takeSent();
   line.outgoing.switchToFrames(line.out);
-  line.send(rawEnvelope("hello é"));
+  line.send(new Envelope("hello é"));
   assertEquals(bodyOf(line.out.sent[1]!.bytes), "hello é");
 });
 
-Deno.test("rawEnvelope() means the same in either form", () => {
-  const envelope = rawEnvelope("$a:1|%x");
+Deno.test("Envelope of raw text means the same in either form", () => {
+  const envelope = new Envelope("$a:1|%x");
   const text = NetworkMessage.decode(envelope.text as Uint8Array);
   const frame = decodeFrame((envelope.frame as Uint8Array).subarray(LENGTH_BYTES))!;
   assertEquals([frame.headers, frame.body], [text.headers, text.body]);

@@ -191,7 +191,7 @@ Deno.test("createMessageRelay() reports what it cannot write also when somebody 
   const [room, ada, ben] = Room.ofThree();
   for (const peer of [ada, ben]) room.receive(OFFER, peer);
   room.play.wait(100);
-  room.play.out.setUnsentBytes(ben, 4 * 2 ** 20);
+  room.play.out.setUnsentBytes(ben, 16 * 2 ** 20);
   room.takeEvents();
   room.receive(Uint8Array.of(0xff, 1, 0, 0, 0, 5, 1, 0, 0, 7, 8), ada);
   const refused = room.takeEvents().filter((line) => line.startsWith("refused"));
@@ -200,12 +200,12 @@ Deno.test("createMessageRelay() reports what it cannot write also when somebody 
 
 Deno.test("createMessageRelay() sends away who is slow, and passes on to everyone else", () => {
   const [room, ada, ben, cyd] = Room.ofThree({ queueBytesMax: 1_000 });
-  room.play.out.setUnsentBytes(ben, 1_000);
+  room.play.out.setUnsentBytes(ben, 4_000);
   room.receive("$handshake:|%x", ada);
   assertEquals(room.takeTo(cyd), ["$handshake:|%x"]);
   assertEquals(room.takeEvents(), [`message ${ADA} x`, `disconnected ${BEN} slow`]);
   // One whose own answer finds no room: what it said is passed on all the same.
-  room.play.out.setUnsentBytes(ada, 1_000);
+  room.play.out.setUnsentBytes(ada, 4_000);
   room.play.wait(20);
   room.receive("$handshake:|%y", ada);
   assertEquals(room.takeTo(cyd), ["$handshake:|%y"]);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Peer } from "../../../lib/protocols/engine.ts";
 import { decodeFrame, encodeFrame, LENGTH_BYTES } from "../../../lib/protocols/messages/frame.ts";
 import { NetworkMessage } from "../../../lib/protocols/messages/message.ts";
@@ -9,7 +9,11 @@ import {
   type MessageServerEngineOptions,
   type MessageServerEvent,
 } from "../../../lib/protocols/messages/server.ts";
-import { QUIET_MS, UNFINISHED_QUIET_MS } from "../../../lib/protocols/messages/wire.ts";
+import {
+  LONG_QUIET_MS,
+  QUIET_MS,
+  UNFINISHED_QUIET_MS,
+} from "../../../lib/protocols/messages/wire.ts";
 import { peerAt } from "../../support/recorder.ts";
 import { StreamPlay } from "../../support/stream_recorder.ts";
 
@@ -92,7 +96,7 @@ Deno.test("createMessageServer() tells of a client, its messages and its end, in
     ["dropped", (room, peer) => room.drop(peer)],
     ["idle", (room): void => room.play.wait(5_000)],
     ["slow", (room, peer): void => {
-      room.play.out.setUnsentBytes(peer, 4 * MIB);
+      room.play.out.setUnsentBytes(peer, 16 * MIB);
       room.send(peer, "x");
       room.play.advanceIfDue();
     }],
@@ -272,26 +276,123 @@ Deno.test("createMessageServer() keeps 64 MiB of what is not whole, for all toge
   for (const peer of peers) room.play.receiveMore(almost, peer);
   room.takeEvents();
   assertEquals([room.server.size, room.takeEvents()], [64, []]);
+  // One more byte is too much: the first of those that hold the most goes, not the one that sent it.
   const ada = room.open(ADA);
   room.play.receiveMore(utf8.encode("$"), ada);
-  const refused = [`refused ${ADA} memory`, `disconnected ${ADA} refused`];
-  assertEquals(room.takeEvents(), [`connected ${ADA}`, ...refused]);
+  const refused = (index: number): string[] => [
+    `refused 10.0.${index}.1:1 memory`,
+    `disconnected 10.0.${index}.1:1 refused`,
+  ];
+  assertEquals(room.takeEvents(), [`connected ${ADA}`, ...refused(0)]);
+  assertEquals(room.play.out.closed, [peers[0]]);
   // Nothing of the one that was sent away is counted; nor of one that left, or was heard to its end.
-  room.play.end(peers[0]!, "reset");
-  room.drop(peers[1]!);
-  room.play.receiveMore(utf8.encode("$%"), peers[2]!);
+  room.play.end(peers[1]!, "reset");
+  room.drop(peers[2]!);
+  room.play.receiveMore(utf8.encode("$%"), peers[3]!);
   room.takeEvents();
-  for (let index = 100; index < 103; index++) room.play.receiveMore(almost.slice(3), open(index));
+  for (let index = 100; index < 104; index++) room.play.receiveMore(almost.slice(3), open(index));
   room.play.receiveMore(utf8.encode("$"), open(200));
   assert(room.takeEvents().every((line) => line.startsWith("connected")));
   room.play.receiveMore(utf8.encode("$%xxxxxxxxxx"), open(201));
-  assertEquals(room.takeEvents().at(-1), "disconnected 10.0.201.1:1 refused");
+  assertEquals(room.takeEvents(), ["connected 10.0.201.1:1", ...refused(4)]);
   room.play.wait(10_000);
   const heard = room.takeEvents().filter((line) => line.startsWith("message"));
-  assertEquals(heard.length, 61 + 3 + 1 + 1);
+  assertEquals(heard.length, 59 + 4 + 1 + 1 + 1 + 1);
   // All of it was heard: there is room again.
   for (const peer of room.server.clients) room.play.receiveMore(almost.slice(0, 1e6), peer);
   assertEquals(room.takeEvents(), []);
+});
+
+Deno.test("createMessageServer() keeps at least four of the longest messages", () => {
+  const messageBytesMax = 20 * MIB;
+  const room = new Room({ messageBytesMax });
+  const longest = new Uint8Array(messageBytesMax).fill(0x78);
+  const peers = Array.from({ length: 4 }, (_, index) => room.open(`10.0.${index}.1:1`));
+  for (const peer of peers) room.play.receiveMore(longest, peer);
+  assertEquals(room.server.size, 4);
+  const ada = room.open(ADA);
+  room.play.receiveMore(utf8.encode("$"), ada);
+  assertEquals([...room.server.clients], [...peers.slice(1), ada]);
+});
+
+Deno.test("createMessageServer() refuses who holds the most, and no honest one, whoever it was that came", () => {
+  const room = new Room({ bytesHzMax: 1e12 });
+  const honest = room.open(ADA);
+  room.play.receiveMore(utf8.encode(`$a:${"x".repeat(1_000)}`), honest);
+  const frame = new Uint8Array(MIB - 1);
+  frame.set(concat(SWITCH, Uint8Array.of(0, 16, 0, 0, 0, 0, 0)));
+  // Ten times as much as may be, all of it from who never ends what it says.
+  for (let count = 0; count < 640; count++) {
+    room.play.receiveMore(frame, room.open(`10.0.${count}.1:1`));
+    room.play.receiveMore(utf8.encode("x"), honest);
+  }
+  const events = room.takeEvents();
+  const refused = events.filter((line) => line.startsWith("refused"));
+  assert(refused.length > 500 && refused.every((line) => line.endsWith(" memory")), refused[0]);
+  assert(room.server.remembers(honest), "it was sent away");
+  room.play.receiveMore(utf8.encode("|%whole"), honest);
+  room.play.wait(LONG_QUIET_MS);
+  assertEquals(room.takeEvents(), [`message ${ADA} whole`]);
+});
+
+Deno.test("createMessageServer() has no limit that is not above 0, and no gap below", () => {
+  const names = [
+    ...["connectionsMax", "connectionsPerNetworkMax", "messageBytesMax", "queueBytesMax"],
+    ...["idleMs", "messagesHzMax", "bytesHzMax", "deliveriesHzMax"],
+  ];
+  for (const value of [0, -1, NaN, -Infinity]) {
+    for (const name of names) {
+      assertThrows(() => createMessageServer({ [name]: value }), RangeError, name);
+    }
+  }
+  for (const gapMs of [-1, -Number.MIN_VALUE, NaN]) {
+    assertThrows(() => createMessageServer({ gapMs }), RangeError, "gapMs");
+  }
+  createMessageServer({ ...Object.fromEntries(names.map((name) => [name, 1])), gapMs: 0 });
+  createMessageServer(Object.fromEntries(names.map((name) => [name, Infinity])));
+});
+
+// ---- room for others
+
+Deno.test("createMessageServer() sends away who has had to wait for 5 s, when its place is needed", () => {
+  for (const waitMs of [4_999, 5_001]) {
+    const room = new Room({ connectionsMax: 2, messagesHzMax: 0.1 });
+    const [ben, ada] = [room.open(BEN), room.open(ADA)];
+    room.receive("$%x", ada); // For ten seconds, of which it was one ahead.
+    room.play.wait(waitMs);
+    assertEquals([room.server.size, room.play.out.isReading(ada)], [2, false]);
+    room.takeEvents();
+    const cyd = room.open(CYD);
+    if (waitMs < 5_000) {
+      assertEquals(room.takeEvents(), [`refused ${CYD} full`]);
+      assertEquals([[...room.server.clients], room.play.out.closed], [[ben, ada], [cyd]]);
+      continue;
+    }
+    const events = room.takeEvents();
+    const expected = [`refused ${ADA} rate`, `connected ${CYD}`, `disconnected ${ADA} refused`];
+    assertEquals(events.toSorted(), expected.toSorted());
+    assertEquals(events[0], expected[0]);
+    assertEquals([[...room.server.clients], room.play.out.closed], [[ben, cyd], [ada]]);
+    assertEquals(room.server.nextDeadline(), Infinity);
+    // Nobody else has to wait: there is no more room.
+    room.open("192.0.2.9:9");
+    assertEquals(room.takeEvents(), ["refused 192.0.2.9:9 full"]);
+    assertEquals(room.play.out.afterEnd, []);
+  }
+});
+
+Deno.test("createMessageServer() sends nobody away for what its network has to pay, nor while there is room", () => {
+  const room = new Room({ connectionsMax: 2, messagesHzMax: 0.1, bytesHzMax: 1 });
+  const [ada, ben] = [room.open(ADA), peerAt(BEN)];
+  room.play.receiveMore(utf8.encode(`$%${"x".repeat(100)}`), ada);
+  assert(!room.play.out.isReading(ada));
+  room.play.open(ben);
+  room.open(CYD);
+  assertEquals(room.takeEvents().slice(1), [`connected ${BEN}`, `refused ${CYD} full`]);
+  const free = new Room({ connectionsMax: 2, messagesHzMax: 0.1 });
+  free.receive("$%x", free.open(ADA));
+  free.open(BEN);
+  assertEquals(free.server.size, 2);
 });
 
 Deno.test("createMessageServer() counts nothing of a client that a listener sends away", () => {
@@ -389,6 +490,7 @@ Deno.test("createMessageServer() reads again as soon as what was sent is paid fo
   assert(!room.play.out.isReading(ada));
   room.play.wait(200);
   assert(room.play.out.isReading(ada));
+  room.play.wait(LONG_QUIET_MS); // Only now is it known that nothing follows.
   assertEquals(room.takeEvents().length, 1 + 199);
   assertEquals(room.server.nextDeadline(), Infinity);
 });
@@ -403,7 +505,7 @@ Deno.test("createMessageServer() counts bytes as well, whole messages or not", (
   assert(!room.play.out.isReading(ada));
   room.play.wait(2);
   assert(room.play.out.isReading(ada));
-  room.play.wait(QUIET_MS); // Only now is it known that nothing follows.
+  room.play.wait(LONG_QUIET_MS); // Only now is it known that nothing follows.
   const heard = room.takeEvents().filter((line) => line.startsWith("message"));
   assertEquals(heard.map(({ length }) => length), [`message ${ADA} `.length + 14_998]);
 });
@@ -524,6 +626,54 @@ Deno.test("createMessageServer() lets a network wait for what it had sent to oth
   assertEquals(heard(), [`message ${ADA} d`, `message ${ADA} e`]);
 });
 
+Deno.test("createMessageServer() counts each KiB of a long message as one more that is sent", () => {
+  // A tenth of a second ahead, at 100 a second: ten.
+  for (const [bytes, count] of [[0, 10], [1_021, 10], [1_022, 5], [4 * 1_024, 2], [1e5, 1]]) {
+    const body = "x".repeat(bytes!);
+    const server: MessageServerEngine = createMessageServer({
+      deliveriesHzMax: 100,
+      onMessage: (peer, _message, now, out): void => {
+        server.send(peer, new NetworkMessage(body), now, out);
+      },
+    });
+    const [play, ada] = [new StreamPlay(server), peerAt(ADA)];
+    play.open(ada);
+    for (let said = 1; said <= count!; said++) {
+      assert(play.out.isReading(ada), `${said} of ${bytes} bytes`);
+      play.receive(utf8.encode("$%x"), ada);
+    }
+    if (bytes! < 2_000) {
+      assert(play.out.isReading(ada), `${bytes} bytes`);
+      play.receive(utf8.encode("$%x"), ada);
+    }
+    assertEquals(play.out.isReading(ada), bytes === 4_096, `${bytes} bytes`);
+    if (bytes !== 4_096) continue;
+    play.receive(utf8.encode("$%x"), ada);
+    assert(!play.out.isReading(ada));
+  }
+});
+
+Deno.test("createMessageServer() lets networks share what it sends, when there are more than two", () => {
+  const pauses: number[] = [];
+  for (const networks of [1, 2, 4, 8]) {
+    const server: MessageServerEngine = createMessageServer({
+      deliveriesHzMax: 1_000,
+      onMessage: (peer, message, now, out): void => {
+        for (let count = 0; count < 300; count++) server.send(peer, message, now, out);
+      },
+    });
+    const play = new StreamPlay(server);
+    const peers = Array.from({ length: networks }, (_, index) => peerAt(`10.0.${index}.1:1`));
+    play.open(...peers);
+    for (const peer of peers) play.receive(utf8.encode("$%x"), peer);
+    const last = peers.at(-1)!;
+    assert(!play.out.isReading(last));
+    while (!play.out.isReading(last)) play.wait(1);
+    pauses.push(play.now);
+  }
+  assertEquals(pauses, [200, 200, 500, 1_100]);
+});
+
 Deno.test("createMessageServer() lets a network come so often, and no more", () => {
   const room = new Room({ connectionsPerNetworkMax: 2 });
   for (let count = 0; count < 2; count++) room.play.end(room.open(ADA), "closed");
@@ -595,11 +745,13 @@ Deno.test("MessageServerEngine.send() says when nobody is there", () => {
 Deno.test("MessageServerEngine.send() sends a client away that does not read", () => {
   const room = new Room({ queueBytesMax: 1_000 });
   const [ada, ben] = [room.open(ADA), room.open(BEN)];
+  room.send(ada, "first");
   room.play.out.setUnsentBytes(ada, 997);
+  room.play.wait(1_000);
   assertEquals(room.send(ada, "x"), { ok: true });
   room.takeEvents();
   const sent = room.send(ada, "xx");
-  assert(!sent.ok && sent.failure === "slow", JSON.stringify(sent));
+  assert(!sent.ok && sent.failure === "full", JSON.stringify(sent));
   assertEquals([room.play.out.closed, room.server.size], [[ada], 1]);
   // Nobody is told within the call, but as soon as the host can.
   assertEquals([room.takeEvents(), room.server.nextDeadline()], [[], -Infinity]);
@@ -607,20 +759,46 @@ Deno.test("MessageServerEngine.send() sends a client away that does not read", (
   assertEquals(room.takeEvents(), [`disconnected ${ADA} slow`]);
   assertEquals(room.server.nextDeadline(), Infinity);
   room.play.out.setUnsentBytes(ben, 1);
-  assertEquals(room.sendAll([ben], "x".repeat(1_000)).ok, false);
+  assertEquals(room.sendAll([ben], "x".repeat(4_000)).ok, false);
   assertEquals(room.server.size, 0);
 });
 
-Deno.test("MessageServerEngine.send() keeps 4 MiB for a client, unless told otherwise", () => {
-  const room = new Room();
-  const ada = room.open(ADA);
-  room.play.out.setUnsentBytes(ada, 4 * MIB - 3);
-  assertEquals(room.send(ada, "x").ok, true);
-  room.play.out.setUnsentBytes(ada, 4 * MIB - 2);
-  assertEquals(room.send(ada, "x").ok, false);
+Deno.test("MessageServerEngine.send() keeps 4 MiB for a client, 16 MiB of a burst, unless told otherwise", () => {
+  for (const [waitMs, bytes] of [[0, 16 * MIB], [999, 16 * MIB], [1_000, 4 * MIB]] as const) {
+    const room = new Room();
+    const ada = room.open(ADA);
+    room.send(ada, "first");
+    room.play.out.setUnsentBytes(ada, 1);
+    room.play.wait(waitMs);
+    const waiting = waitMs === 0 ? 64 + 3 : 0;
+    room.play.out.setUnsentBytes(ada, bytes - 3);
+    assertEquals(room.send(ada, "x").ok, true);
+    room.play.out.setUnsentBytes(ada, bytes - 2 - waiting);
+    const sent = room.send(ada, "x");
+    assert(!sent.ok && sent.failure === "full", `after ${waitMs} ms`);
+    room.play.wait(0);
+    assertEquals(room.takeEvents().at(-1), `disconnected ${ADA} slow`);
+  }
 });
 
-Deno.test("MessageServerEngine.sendAll() gives the first reason, and sends to everybody else", () => {
+Deno.test("MessageServerEngine.send() drops nobody for a burst who reads", () => {
+  const room = new Room({ queueBytesMax: 10_000 });
+  const [ada, ben] = [room.open(ADA), room.open(BEN)];
+  room.receive(OFFER, ben);
+  for (let burst = 0; burst < 20; burst++) {
+    let unsentBytes = 0;
+    for (let count = 0; count < 39; count++) {
+      for (const peer of [ada, ben]) assertEquals(room.send(peer, "x".repeat(900)), { ok: true });
+      room.play.out.setUnsentBytes(ben, unsentBytes += 1_000);
+    }
+    room.play.wait(900);
+    room.play.out.setUnsentBytes(ben, 0); // All of it has been read.
+    room.play.wait(600);
+  }
+  assertEquals([[...room.server.clients], room.takeTo(ada).length], [[ada, ben], 20 * 39]);
+});
+
+Deno.test("MessageServerEngine.sendAll() gives the first reason, unless one is unsendable, and sends to everybody else", () => {
   const room = new Room({ queueBytesMax: 100 });
   const [ada, ben, cyd] = [ADA, BEN, CYD].map((address) => room.open(address)) as [
     Peer,
@@ -630,16 +808,22 @@ Deno.test("MessageServerEngine.sendAll() gives the first reason, and sends to ev
   room.receive(OFFER, cyd);
   room.play.out.takeSent();
   const message = new NetworkMessage(Uint8Array.of(1, 2));
-  const sent = room.server.sendAll([ada, cyd, ben], message, room.play.now, room.play.out);
-  assert(!sent.ok && sent.failure === "unsendable");
+  const sendBinary = (...peers: Peer[]): unknown =>
+    room.server.sendAll(peers, message, room.play.now, room.play.out).failure;
+  assertEquals(sendBinary(ada, cyd, ben), "unsendable");
   assertEquals(room.play.out.takeSent().map(({ to, bytes }) => [to, bodyOf(bytes)]), [
     [cyd, Uint8Array.of(1, 2)],
   ]);
-  room.play.out.setUnsentBytes(ben, 100);
+  room.play.out.setUnsentBytes(ben, 400);
   const slow = room.sendAll([ben, peerAt(ADA), cyd], "x");
-  assert(!slow.ok && slow.failure === "slow");
+  assert(!slow.ok && slow.failure === "full");
   assertEquals(room.play.out.takeSent().map(({ to }) => to), [cyd]);
   assertEquals(room.server.size, 2);
+  assertEquals(room.sendAll([peerAt(ADA), ada], "x").failure, "gone");
+  // What can be sent to nobody like that is said, whatever else there is to say.
+  room.play.out.setUnsentBytes(cyd, 400);
+  assertEquals(sendBinary(ben, cyd, ada), "unsendable");
+  assertEquals([...room.server.clients], [ada]);
 });
 
 Deno.test("MessageServerEngine.send() of what has no form harms nobody", () => {
@@ -651,6 +835,25 @@ Deno.test("MessageServerEngine.send() of what has no form harms nobody", () => {
   }
   assertEquals([room.play.out.sent, room.server.size], [[], 1]);
   assertEquals(room.server.nextDeadline(), Infinity);
+});
+
+Deno.test("MessageServerEngine.setReading() lets each have its turn, beginning behind who was heard last", () => {
+  const room = roomThat((room, event, out) => {
+    // As much as is wanted at once.
+    if (event.kind === "message") room.server.setReading(false, room.play.now, out);
+  });
+  const peers = [ADA, BEN, CYD].map((address) => room.open(address));
+  room.server.setReading(false, room.play.now, room.play.out);
+  for (const peer of peers) room.play.receiveMore(utf8.encode("$%1$%2$%3$%4$%5"), peer);
+  room.takeEvents();
+  const turns: string[] = [];
+  for (let turn = 0; turn < 9; turn++) {
+    room.server.setReading(true, room.play.now, room.play.out);
+    room.play.wait(1);
+    turns.push(...room.takeEvents());
+  }
+  const round = (text: string): string[] => [ADA, BEN, CYD].map((at) => `message ${at} ${text}`);
+  assertEquals(turns, [...round("1"), ...round("2"), ...round("3")]);
 });
 
 Deno.test("MessageServerEngine.drop() lets leave what was sent before", () => {
@@ -898,7 +1101,7 @@ Deno.test("createMessageServer() survives that each end is told to everybody, of
   const room = roomThat((room, event, out) => {
     if (event.kind !== "disconnected") return;
     const [next] = room.server.clients;
-    if (next) room.play.out.setUnsentBytes(next, 4 * MIB);
+    if (next) room.play.out.setUnsentBytes(next, 16 * MIB);
     const message = new NetworkMessage(`${event.peer.address} left`);
     room.server.sendAll(room.server.clients, message, room.play.now, out);
   });
@@ -922,7 +1125,7 @@ Deno.test("createMessageServer() survives that 1,000 clients are slow at once", 
     });
     const ada = room.open(ADA);
     const peers = Array.from({ length: 1_000 }, (_, index) => room.open(`10.0.${index}.1:1`));
-    for (const peer of peers) room.play.out.setUnsentBytes(peer, 4 * MIB);
+    for (const peer of peers) room.play.out.setUnsentBytes(peer, 16 * MIB);
     room.sendAll(room.server.clients, "hello");
     room.play.wait(0);
     const ends = room.play.out.events.filter(({ kind }) => kind === "disconnected");

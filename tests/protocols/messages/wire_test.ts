@@ -1,11 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { encodeFrame, OFFER_BARS, SWITCH } from "../../../lib/protocols/messages/frame.ts";
-import { NetworkMessage } from "../../../lib/protocols/messages/message.ts";
+import { HEADERS_MAX, NetworkMessage } from "../../../lib/protocols/messages/message.ts";
 import {
   type Framed,
   Framer,
   type FramerOptions,
+  LONG_QUIET_MS,
   QUIET_MS,
   UNFINISHED_QUIET_MS,
 } from "../../../lib/protocols/messages/wire.ts";
@@ -20,6 +21,7 @@ type Result =
   | "switched"
   | "utf8"
   | "too-long"
+  | "headers"
   | "frame";
 
 const MIB = 2 ** 20;
@@ -415,7 +417,7 @@ Deno.test("Framer gives the same for the same bytes, however they are cut", () =
           seen.set(kind, (seen.get(kind) ?? 0) + 1);
         }
         const refusal = atOnce.findIndex((result) =>
-          ["utf8", "too-long", "frame"].includes(result as string)
+          ["utf8", "too-long", "headers", "frame"].includes(result as string)
         );
         assert(refusal < 0 || refusal === atOnce.length - 1, "something behind a refusal");
       },
@@ -459,6 +461,66 @@ Deno.test("Framer delivers 1,024 bytes that arrive together at once, and waits f
   assertEquals(host.framer.pendingBytes, 1_025);
   assertEquals(host.settle(120), [body("y".repeat(1_023))]);
   assertEquals(host.framer.dueAt, Infinity);
+});
+
+Deno.test("Framer waits longer for more after more than 10,240 bytes that arrive together", () => {
+  assert(QUIET_MS < LONG_QUIET_MS && LONG_QUIET_MS < UNFINISHED_QUIET_MS);
+  for (
+    const [length, quietMs] of [[10_240, 20], [10_241, LONG_QUIET_MS], [100_000, LONG_QUIET_MS]]
+  ) {
+    const host = new Host();
+    const text = "y".repeat(length! - 2);
+    assertEquals(host.push(`$%${text}`, 100), []);
+    const dueAt = 100 + quietMs!;
+    assertEquals(host.framer.dueAt, dueAt);
+    assertEquals(host.settle(dueAt - 0.1), []);
+    assertEquals(host.settle(dueAt), [body(text)]);
+    assertEquals(host.framer.dueAt, Infinity);
+    // From then on it counts anew.
+    assertEquals(host.arrive(`$%${"y".repeat(1_023)}`, 1_000), []);
+    assertEquals(host.framer.dueAt, 1_020);
+  }
+  // All that came counts since nothing was left to wait for, also what is delivered.
+  const host = new Host();
+  const [first, second] = ["y".repeat(10_000), "z".repeat(300)];
+  assertEquals(host.arrive(`$%${first}`, 0), []);
+  assertEquals(host.framer.dueAt, 20);
+  assertEquals(host.arrive(`$%${second}`, 19), [body(first)]);
+  assertEquals(host.framer.dueAt, 19 + LONG_QUIET_MS);
+  assertEquals(host.settle(19 + LONG_QUIET_MS), [body(second)]);
+});
+
+Deno.test("Framer puts a look that comes more than 5 ms late off, once", () => {
+  const kinds: [text: string, quietMs: number][] = [
+    [`$%${"y".repeat(2_000)}`, QUIET_MS],
+    [`$%${"y".repeat(20_000)}`, LONG_QUIET_MS],
+    ["$a:1|", UNFINISHED_QUIET_MS],
+  ];
+  for (const [text, quietMs] of kinds) {
+    const onTime = new Host();
+    assertEquals(onTime.arrive(text, 0), []);
+    assertEquals(onTime.settle(quietMs + 5), byRule(text));
+
+    const host = new Host();
+    assertEquals(host.arrive(text, 0), []);
+    assertEquals(host.settle(quietMs + 6), [], "something may have arrived meanwhile");
+    assertEquals(host.framer.dueAt, 2 * quietMs + 6);
+    assertEquals(host.settle(2 * quietMs + 5), []);
+    assertEquals(host.settle(9_000), byRule(text), "a second time it counts, however late");
+
+    // What did arrive belongs to it, and may be looked at too late once more.
+    const more = new Host();
+    assertEquals(more.arrive(text, 0), []);
+    assertEquals(more.settle(quietMs + 6), []);
+    assertEquals(more.push("more", quietMs + 6), []);
+    assertEquals(more.settle(9_000), []);
+    assertEquals(more.framer.dueAt, 9_000 + quietMs);
+    assertEquals(more.settle(9_000 + quietMs), byRule(`${text}more`));
+  }
+  // What is whole as it is has nothing to wait for.
+  const whole = new Host();
+  assertEquals(whole.push("$%x", 0), []);
+  assertEquals(whole.settle(1_000), [body("x")]);
 });
 
 Deno.test("Framer counts what arrived together in bytes, in all pieces and all of its messages", () => {
@@ -623,12 +685,38 @@ Deno.test("Framer refuses exactly what the limit says, and delivers what is befo
   );
 });
 
+Deno.test("Framer takes messages of 1,024 headers, and refuses one of more", () => {
+  assertEquals(HEADERS_MAX, 1_024);
+  const most = `$${"a:1|".repeat(1_024)}%x`;
+  const more = `$${"a:1|".repeat(1_025)}%x`;
+  const bare = `$${"a|".repeat(1_025)}%x`;
+  assertEquals(together([most, most, "$%y"]), byRule(`${most}${most}$%y`));
+  for (
+    const [stream, before] of [[more, ""], [bare, ""], [most + more, most], [`$%z${more}`, "$%z"]]
+  ) {
+    for (const behind of ["", "$%y"]) {
+      const expected = [...byRule(before!), "headers"];
+      assertEquals(together([stream + behind]), expected);
+      assertEquals(together(oneByOne(bytesOf(stream + behind)), { frames: true }), expected);
+      assertEquals(together([stream!, SWITCH], { frames: true }), expected);
+    }
+  }
+  // In a body, or in a text without an end of its headers, there are none.
+  for (const text of [`$%x${more.slice(1)}`, more.slice(0, -2)]) {
+    assertEquals(together([text]), [body(text.replace(/^\$%/, ""))]);
+  }
+  const offer = `${OFFER}${most.slice(1)}`;
+  assertEquals(together([offer], { frames: true }), ["offered", ...byRule(most)]);
+  assertEquals(together([`${OFFER}${more.slice(1)}`], { frames: true }), ["headers"]);
+});
+
 Deno.test("Framer takes nothing behind a refusal, and holds nothing", () => {
   const refused: [chunk: string | Uint8Array, reason: Result][] = [
     [joined("$%", Uint8Array.of(0xc3), "$%more"), "utf8"],
     ["y".repeat(100), "too-long"],
     [joined(Uint8Array.of(0xff, 2), "$%more"), "utf8"],
     [joined(SWITCH, Uint8Array.of(0, 0, 0, 0, 1, 2, 3)), "frame"],
+    [joined(SWITCH, Uint8Array.of(0, 0, 0, 12, 0, 4, 1)), "frame"],
     [joined(SWITCH, Uint8Array.of(0, 0, 0, 42, 0, 0, 0)), "too-long"],
   ];
   for (const [chunk, reason] of refused) {
@@ -791,6 +879,38 @@ Deno.test("Framer refuses what is no frame", () => {
   for (const [payload, result] of table) {
     const stream = joined(SWITCH, Uint8Array.of(0, 0, 0, payload.length, ...payload));
     assertEquals(together([stream], { frames: true }), ["switched", result]);
+  }
+});
+
+Deno.test("Framer holds no more than four times the limit of a frame, however many headers it has", () => {
+  // Empty headers take the most in a frame for what they are as text.
+  const message = new NetworkMessage();
+  while (message.headers.length < 9) message.addHeader("");
+  const [messageBytesMax, frame] = [message.encode().length, encodeFrame(message)];
+  assertEquals([messageBytesMax, frame.length], [20, 79]);
+  const host = new Host({ messageBytesMax, frames: true });
+  assertEquals(host.push(joined(SWITCH, frame.subarray(0, -1))), ["switched"]);
+  assertEquals(host.framer.pendingBytes, 4 * messageBytesMax - 2);
+  const expected = { headers: Array(9).fill(["", ""]), body: "" } as Result;
+  assertEquals(host.push(frame.subarray(-1)), [expected]);
+  const longer = joined(SWITCH, encodeFrame(message.setBody("x")).subarray(0, 7));
+  assertEquals(together([longer], { messageBytesMax, frames: true }), ["switched", "too-long"]);
+});
+
+Deno.test("Framer refuses what cannot be a frame as soon as it says so", () => {
+  const table: [head: number[], result: Result[]][] = [
+    [[0, 0, 0, 2], ["frame"]], // Less than flags and a number of headers.
+    [[0, 0, 0, 3], []],
+    [[0, 0, 0, 10, 0, 0, 1], ["frame"]], // Less than its headers take at least.
+    [[0, 0, 0, 11, 0, 0, 1], []],
+    [[0, 1, 0, 0, 0, 4, 0], []],
+    [[0, 1, 0, 0, 0, 4, 1], ["frame"]], // More than 1,024 headers,
+    [[255, 255, 255, 255, 0, 4, 1], ["frame"]], // which is said before it is too long.
+  ];
+  for (const [head, result] of table) {
+    const host = new Host({ frames: true });
+    assertEquals(host.push(joined(SWITCH, Uint8Array.from(head))), ["switched", ...result]);
+    assertEquals(host.framer.pendingBytes, result.length === 0 ? head.length : 0, `${head}`);
   }
 });
 
