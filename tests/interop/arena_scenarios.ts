@@ -150,6 +150,7 @@ export function testArena(name: string, command: Command): void {
     }
     await using ada = await ArenaPlayer.join(server.port);
     assertEquals(ada.number, 1);
+    await server.event("joined"); // Its log may come after its answer.
     assertEquals(server.events("joined").length, 1);
     assert(server.events("refused").length >= 4);
     assertNoComplaints(ada);
