@@ -122,6 +122,7 @@ export class MessageServer implements AsyncDisposable {
    *
    * @throws {Deno.errors.AddrInUse} Another program has the port.
    * @throws {Deno.errors.AddrNotAvailable} The host is no address of this machine.
+   * @throws {RangeError} A limit of the options is no number above 0.
    * @throws {Error} It runs already.
    */
   async start(): Promise<void> {
@@ -141,8 +142,8 @@ export class MessageServer implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
+    const engine = createMessageServer(this.#options); // Fails before there is a port to close.
     const listener = await listenOn(this.#hostname, this.#port);
-    const engine = createMessageServer(this.#options);
     const host = new TcpHost(engine, {
       onEvent: (event) => this.#onEvent(event),
       onFault: this.#onError,
