@@ -337,29 +337,29 @@ class MessageServerState implements MessageServerEngine {
     entry.pendingBytes = connection.pendingBytes;
     if (refusal) this.#refuse(peer, refusal, out);
     while (this.#pendingBytes > this.#pendingBytesMax) {
-      this.#refuse(this.#mostPending(), "memory", out);
+      this.#refuse(this.#mostPending()!, "memory", out);
     }
   }
 
-  /** Sends somebody away who said so much that it is not read for long: it may be gone unnoticed. */
+  /**
+   * Sends somebody away who said so much that it has not been heard out for long, and may be gone unnoticed:
+   * of all who have to wait, the one that has the most to say.
+   */
   #makeRoom(now: number, out: MessageOutbox): boolean {
-    for (const [peer, { behindSince }] of this.#entries) {
-      if (now - behindSince < BEHIND_MS_MAX) continue;
-      this.#refuse(peer, "rate", out);
-      return true;
-    }
-    return false;
+    const peer = this.#mostPending(({ behindSince }) => now - behindSince >= BEHIND_MS_MAX);
+    if (peer) this.#refuse(peer, "rate", out);
+    return peer !== undefined;
   }
 
-  #mostPending(): Peer {
+  #mostPending(isMeant: (entry: Entry) => boolean = (): boolean => true): Peer | undefined {
     let most = -1;
     let found: Peer | undefined;
-    for (const [peer, { pendingBytes }] of this.#entries) {
-      if (pendingBytes <= most) continue;
-      most = pendingBytes;
+    for (const [peer, entry] of this.#entries) {
+      if (entry.pendingBytes <= most || !isMeant(entry)) continue;
+      most = entry.pendingBytes;
       found = peer;
     }
-    return found!;
+    return found;
   }
 
   setReading(isReading: boolean, now: number, out: MessageOutbox): void {

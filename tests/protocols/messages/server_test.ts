@@ -381,6 +381,16 @@ Deno.test("createMessageServer() sends away who has had to wait for 5 s, when it
   }
 });
 
+Deno.test("createMessageServer() makes room by who has the most to say, of those who had to wait", () => {
+  const room = new Room({ connectionsMax: 2, messagesHzMax: 0.1 });
+  const [ada, ben] = [room.open(ADA), room.open(BEN)];
+  room.receive("$%x$%y", ada);
+  room.receive("$%x".repeat(100), ben);
+  room.play.wait(6_000);
+  room.open(CYD);
+  assertEquals([[...room.server.clients].includes(ada), room.play.out.closed], [true, [ben]]);
+});
+
 Deno.test("createMessageServer() sends nobody away for what its network has to pay, nor while there is room", () => {
   const room = new Room({ connectionsMax: 2, messagesHzMax: 0.1, bytesHzMax: 1 });
   const [ada, ben] = [room.open(ADA), peerAt(BEN)];
