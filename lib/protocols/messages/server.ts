@@ -343,10 +343,12 @@ class MessageServerState implements MessageServerEngine {
 
   /**
    * Sends somebody away who said so much that it has not been heard out for long, and may be gone unnoticed:
-   * of all who have to wait, the one that has the most to say.
+   * of all who wait for their own messages, not for those of their network, the one with the most to say.
    */
   #makeRoom(now: number, out: MessageOutbox): boolean {
-    const peer = this.#mostPending(({ behindSince }) => now - behindSince >= BEHIND_MS_MAX);
+    const peer = this.#mostPending(({ behindSince, account }) =>
+      account.paidUntil > now && now - behindSince >= BEHIND_MS_MAX
+    );
     if (peer) this.#refuse(peer, "rate", out);
     return peer !== undefined;
   }
