@@ -12,6 +12,7 @@ import { VERSION } from "./lib/commands/service.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
+import * as world from "./lib/commands/world.ts";
 import { flushOutput, printLine } from "./lib/observe/output.ts";
 
 type Command = { run: (words: readonly string[]) => Promise<void> };
@@ -27,6 +28,7 @@ const COMMANDS = new Map<string, Command>([
   ["messages", messages],
   ["say", say],
   ["listen", listen],
+  ["world", world],
 ]);
 
 /** A service ends within a second of being told, whoever reads what it says. */
@@ -37,7 +39,7 @@ const HELP = `usage: netsync [PORT] [options]      run the sync server, as netsy
 
 commands
   sync [PORT]        players see each other's state: a SimpleNetSync server
-  watch HOST[:PORT]  shows the states on a running sync server; watch arena: its world
+  watch HOST[:PORT]  shows the states on a running sync server; watch arena, watch world: theirs
   bots HOST[:PORT]   plays many clients on one and measures what they see; bots arena: there
   rendezvous [PORT]  players behind routers find each other: a Holepunch server
   chat               two people talk directly; tells why when they cannot
@@ -46,6 +48,7 @@ commands
   messages [PORT]    clients send each other messages with headers: a SimpleServer
   say HOST[:PORT]    sends messages to one
   listen HOST[:PORT] prints its messages
+  world [PORT]       objects that others mirror, by snapshots and diffs: a Sidereal
 
 netsync COMMAND --help tells the options of each; --version the version.`;
 

@@ -12,6 +12,7 @@ const nobody: Outbox<RendezvousEvent> = {
   broadcast(): void {},
   emit(): void {},
   backlog: 0,
+  unsent: 0,
 };
 const local = { ip: "192.168.1.5", port: 4_001 };
 const password = "NEXSqy5e7d";

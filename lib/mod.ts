@@ -141,3 +141,51 @@ export {
   MESSAGES_PORT,
 } from "./clients/message_client.ts";
 export { type Signal, type SignalListener } from "./clients/signal.ts";
+export type {
+  PhysicalTraits,
+  Quaternion,
+  TraitChanges,
+  Traits,
+  Vector,
+} from "./protocols/world/traits.ts";
+export type { Json } from "./parts/json.ts";
+export {
+  type Changes,
+  type Entity,
+  type Part,
+  type Told,
+  World,
+  type WorldOptions,
+} from "./protocols/world/world.ts";
+export type { Pose } from "./protocols/world/motion.ts";
+export type { Effect } from "./protocols/world/mirror.ts";
+export { type WireRefusal as WorldWireRefusal } from "./protocols/world/wire.ts";
+export {
+  createWorldServer,
+  type WorldCensus,
+  type WorldClientStatus,
+  type WorldDeparture,
+  type WorldRefusal,
+  type WorldServerEngine,
+  type WorldServerEvent,
+  type WorldServerOptions,
+} from "./protocols/world/server.ts";
+export {
+  createWorldClient,
+  type WorldClientEngine,
+  type WorldClientEngineOptions,
+  type WorldClientEvent,
+  type WorldClientRefusal,
+} from "./protocols/world/client.ts";
+export {
+  WORLD_PORT,
+  WorldServer,
+  type WorldServerEvents,
+  type WorldServerListenOptions,
+} from "./clients/world_server.ts";
+export {
+  ServerFullError,
+  WorldClient,
+  type WorldClientEvents,
+  type WorldClientOptions,
+} from "./clients/world_client.ts";

@@ -6,7 +6,7 @@ import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { stopSignal } from "./running.ts";
-import { drawWorld } from "./world_picture.ts";
+import { drawArena } from "./arena_picture.ts";
 
 const options = {
   json: flagOption("print one JSON object a line for everything the server tells"),
@@ -38,7 +38,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const end = json
     ? printEverything(client)
     : Deno.stdout.isTerminal()
-    ? drawWorldOf(client, address!)
+    ? drawArenaOf(client, address!)
     : printChanges(client);
   await stop.received;
   end();
@@ -85,7 +85,7 @@ function positionOf({ x, y }: PlayerState): string {
   return `${(x / 1_000).toFixed(1)} ${(y / 1_000).toFixed(1)}`;
 }
 
-function drawWorldOf(client: ArenaClient, address: string): () => void {
+function drawArenaOf(client: ArenaClient, address: string): () => void {
   const screen = new Screen();
   let lists = 0;
   let listsHz = 0;
@@ -106,7 +106,7 @@ function drawWorldOf(client: ArenaClient, address: string): () => void {
         listsHz.toFixed(0)
       } lists a second`;
     const title = `netsync watch arena ${address}   ${status}   you are ${number}   Ctrl+C to stop`;
-    const picture = drawWorld({
+    const picture = drawArena({
       ...{ columns, rows: rows - 1, inColor: !Deno.noColor, own: number },
       ...{ width: 1_000 * client.world.width, height: 1_000 * client.world.height },
       ...{ players: [...players.values()], bullets },

@@ -101,6 +101,10 @@ export class PumpedOutbox<Event, P extends OutboxPeer> implements Outbox<Event> 
     return this.#broadcasts.length + this.#broadcastInFlight;
   }
 
+  get unsent(): number {
+    return this.#letters.length;
+  }
+
   /** Sends what is queued, takes no more, and ends when the last datagram has left. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -53,3 +53,60 @@ function endOfText(utf8: Uint8Array, start: number): number {
   while (at < utf8.length && utf8[at] !== QUOTE) at += utf8[at] === BACKSLASH ? 2 : 1;
   return at;
 }
+
+/** What JSON can hold. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [name: string]: Json };
+
+/** Whether no number in what was read is too large for a double: it could not be written again. */
+export function isFiniteThroughout(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null ||
+    Object.values(value).every(isFiniteThroughout);
+}
+
+/**
+ * A value as JSON text of nothing but ASCII: old readers and terminals take it.
+ *
+ * @param options `depthMax`: the deepest nesting; `space`: what follows each `:` and `,`, nothing by default.
+ * @throws {TypeError} Something in it has no form in JSON: bytes, undefined, or a number that is not finite.
+ * @throws {RangeError} It is nested deeper than `depthMax`.
+ */
+export function writeJson(
+  value: unknown,
+  options: { depthMax: number; space?: string },
+  depth = 0,
+): string {
+  if (typeof value === "string") return quoted(value);
+  if (typeof value === "number") {
+    if (Number.isFinite(value)) return String(value);
+    throw new TypeError(`${value} has no form in JSON`);
+  }
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value !== "object") throw new TypeError(`${typeof value} has no form in JSON`);
+  if (value instanceof Uint8Array) throw new TypeError("bytes have no form in JSON");
+  if (depth === options.depthMax) throw new RangeError(`nested deeper than ${depth}`);
+  const { space = "" } = options;
+  if (Array.isArray(value)) {
+    // Gaps count: `map` would leave them out.
+    const entries = Array.from(value, (entry) => writeJson(entry, options, depth + 1));
+    return `[${entries.join(`,${space}`)}]`;
+  }
+  const entries = Object.entries(value).map(([name, entry]) =>
+    `${quoted(name)}:${space}${writeJson(entry, options, depth + 1)}`
+  );
+  return `{${entries.join(`,${space}`)}}`;
+}
+
+/** Every code unit past ASCII as an escape. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\x7f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

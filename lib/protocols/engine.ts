@@ -32,6 +32,8 @@ export interface Outbox<Event> {
   emit(event: Event): void;
   /** Broadcast datagrams that have not left yet. When it falls to 0 the host calls `advance`. */
   readonly backlog: number;
+  /** Single datagrams that have not left yet. */
+  readonly unsent: number;
 }
 
 /**

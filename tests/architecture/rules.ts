@@ -30,7 +30,9 @@ const FREE_AREAS: ReadonlySet<string> = new Set(["tests", "bench", "tools"]);
 const PURE_AREAS: ReadonlySet<string> = new Set(["protocols", "parts"]);
 
 /** Packages that are as pure as those areas: functions of their arguments. */
-const PURE_PACKAGES: ReadonlySet<string> = new Set(["@noble/hashes/sha2"]);
+const PURE_PACKAGES: ReadonlySet<string> = new Set([
+  ...["@noble/hashes/legacy", "@noble/hashes/sha2"],
+]);
 
 /** What would make an engine's answer depend on more than its inputs, or reach beyond its host. */
 const IMPURE_NAMES: readonly string[] = [

@@ -92,6 +92,7 @@ class Fuzzer implements Outbox<ArenaEvent> {
   #highest = 0;
   #stuckUntil = -Infinity;
   backlog = 0;
+  readonly unsent = 0;
 
   constructor(random: Random) {
     this.#random = random;

@@ -64,6 +64,7 @@ type Event = EventServerEvent | EchoEvent;
 
 class Fuzzer implements Outbox<Event> {
   readonly backlog = 0;
+  readonly unsent = 0;
   readonly #random: Random;
   readonly #format: EventFormat;
   readonly #clientsMax: number;

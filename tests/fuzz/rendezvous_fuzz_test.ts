@@ -84,6 +84,7 @@ const TYPES_2 = ["refreshing-server-registration", "requesting-server-list", "dr
 
 class Fuzzer implements Outbox<RendezvousEvent> {
   readonly backlog = 0;
+  readonly unsent = 0;
   readonly #random: Random;
   readonly #options: Required<RendezvousServerOptions>;
   readonly #server: RendezvousServer;

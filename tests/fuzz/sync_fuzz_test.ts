@@ -57,6 +57,7 @@ Deno.test("createSyncServer() with a returnMs of 0 leaves no deadline behind a p
     broadcast(): void {},
     emit(): void {},
     backlog: 0,
+    unsent: 0,
   };
   server.receive(encodeIdRequest(), peer, 0, out);
   server.receive(encodeState(1n, new Uint8Array(1).fill(0x41)), peer, 0, out);
@@ -112,6 +113,7 @@ class Fuzzer implements Outbox<SyncEvent> {
   #lastNumber = 0n;
   #stuckUntil = -Infinity;
   backlog = 0;
+  readonly unsent = 0;
 
   constructor(random: Random) {
     this.#random = random;

@@ -197,6 +197,7 @@ export function mutated(random: Random, bytes: Uint8Array): Uint8Array {
 /** An outbox that keeps everything, and a queue that leaves when the test says so. */
 class Recording<Event> implements Outbox<Event> {
   now = 0;
+  unsent = 0;
   #backlog = 0;
   #digest = 0x811c9dc5;
   readonly #handedOver: { bytes: Uint8Array; copy: Uint8Array }[] = [];
@@ -211,6 +212,7 @@ class Recording<Event> implements Outbox<Event> {
   }
 
   send(peer: Peer, bytes: Uint8Array): void {
+    this.unsent++;
     this.#take(`send ${peer.address}`, bytes);
   }
 
@@ -227,6 +229,7 @@ class Recording<Event> implements Outbox<Event> {
   /** Everything queued has left. */
   drain(): void {
     this.#backlog = 0;
+    this.unsent = 0;
   }
 
   note(text: string): void {

@@ -328,6 +328,10 @@ export class Host<Event> implements Outbox<Event> {
     return this.#broadcasts.length + this.#broadcastInFlight;
   }
 
+  get unsent(): number {
+    return this.#letters.length;
+  }
+
   #keep(peer: SimulatedPeer): void {
     this.#peers.set(peer.address, peer);
     if (this.#peers.size >= this.#peersToSweepAt) {

@@ -47,6 +47,7 @@ export class Sayings<Event> {
 export class Recorder<Event> extends Sayings<Event> implements Outbox<Event> {
   /** What is still queued, as the engine is told. */
   backlog = 0;
+  unsent = 0;
 
   broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void {
     for (const peer of peers) this.send(peer, bytes);

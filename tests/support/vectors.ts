@@ -3,6 +3,7 @@ import arenaRecording from "../vectors/arena.json" with { type: "json" };
 import messagesRecording from "../vectors/messages.json" with { type: "json" };
 import rendezvousRecording from "../vectors/rendezvous.json" with { type: "json" };
 import recording from "../vectors/sync.json" with { type: "json" };
+import worldRecording from "../vectors/world.json" with { type: "json" };
 
 /** One datagram and what it means. Where the original is at fault `decoded.error` says so. */
 export interface Vector {
@@ -91,6 +92,25 @@ export interface MessageVector {
   source: "recorded" | "computed";
 }
 
+/** One datagram of the world protocol. */
+export interface WorldVector {
+  name: string;
+  direction: "client->server" | "server->client" | "either";
+  bytes: Uint8Array;
+  /** Its header and payload, as far as it has them. */
+  decoded: {
+    seq?: number;
+    md5?: string;
+    flags?: number;
+    length?: number;
+    payload?: unknown;
+    payload_text?: string;
+    error?: string;
+  };
+  note: string;
+  source: "recorded" | "computed";
+}
+
 const sync = read<Vector>(recording as unknown as Recording);
 const rendezvous = read<RendezvousVector>(rendezvousRecording as unknown as Recording);
 
@@ -117,6 +137,13 @@ const messages = read<MessageVector>(messagesRecording as unknown as Recording);
 export const messageVectors: readonly MessageVector[] = messages.vectors;
 /** Its transcripts by name, without the segments that were not recorded whole. */
 export const messageTranscripts: ReadonlyMap<string, Step[]> = messages.transcripts;
+
+const world = read<WorldVector>(worldRecording as unknown as Recording);
+
+/** All vectors of the world protocol, in order. */
+export const worldVectors: readonly WorldVector[] = world.vectors;
+/** Its transcripts by name. */
+export const worldTranscripts: ReadonlyMap<string, Step[]> = world.transcripts;
 
 /** The bytes of one vector. */
 export function vectorBytes(name: string): Uint8Array {

@@ -6,6 +6,7 @@
  * from the step after its arrival: the same inputs make the same world, however late the steps are done.
  */
 import { Histogram } from "../../parts/histogram.ts";
+import { Metronome } from "../../parts/metronome.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
 import { type Lagging, Rounds, thousandths } from "./rounds.ts";
@@ -112,7 +113,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   /** Who left, to be told once more; the first to leave first. */
   readonly #departed: { number: number; againAt: number }[] = [];
   #tellsAgainAt = -Infinity;
-  #startedAt: number | undefined;
+  #metronome: Metronome | undefined;
   /** Steps that were due so far, those that were left out included. */
   #dueSteps = 0;
   #steps = 0;
@@ -291,26 +292,14 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   // ---- the simulation
 
   #nextStepAt(): number {
-    if (this.#startedAt === undefined || this.#world.isStill) return Infinity;
-    return this.#stepAt(this.#dueSteps + 1);
-  }
-
-  #stepAt(step: number): number {
-    return this.#startedAt! + step * this.#tickMs;
-  }
-
-  /** How many steps are due by then: the ones before {@link #stepAt} of the next. */
-  #stepsBy(now: number): number {
-    const steps = Math.floor((now - this.#startedAt!) / this.#tickMs);
-    // The quotient is not exact: on the boundary it may be one off to either side.
-    if (this.#stepAt(steps) > now) return steps - 1;
-    return this.#stepAt(steps + 1) <= now ? steps + 1 : steps;
+    if (!this.#metronome || this.#world.isStill) return Infinity;
+    return this.#metronome.at(this.#dueSteps + 1);
   }
 
   /** Does the steps that are due. While nothing moves they change nothing, and are left out. */
   #runSteps(now: number, out: Outbox<ArenaEvent>): void {
-    this.#startedAt ??= now;
-    const due = this.#stepsBy(now);
+    const metronome = this.#metronome ??= new Metronome(now, this.#tickMs);
+    const due = metronome.by(now);
     const lostSteps = due - this.#dueSteps - Math.ceil(CATCH_UP_MS / this.#tickMs);
     if (this.#world.isStill) {
       this.#dueSteps = Math.max(this.#dueSteps, due);
@@ -322,7 +311,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     while (this.#dueSteps < due) {
       this.#dueSteps++;
       this.#steps++;
-      this.lateness.record(now - this.#stepAt(this.#dueSteps));
+      this.lateness.record(now - metronome.at(this.#dueSteps));
       this.#world.step();
       this.#rounds.onStep();
     }

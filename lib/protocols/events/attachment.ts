@@ -2,10 +2,10 @@ import type { Outbox, Peer } from "../engine.ts";
 
 /** Options of an {@link Attachment}. */
 export interface AttachmentOptions {
-  /** The datagram that asks to be let in. */
-  join: Uint8Array;
-  /** The datagram that says that the client is still there. */
-  heartbeat: Uint8Array;
+  /** The datagram that asks to be let in; or a function that makes the next one. */
+  join: Uint8Array | ((now: number) => Uint8Array);
+  /** The datagram that says that the client is still there; or a function that makes the next one. */
+  heartbeat: Uint8Array | ((now: number) => Uint8Array);
   /** A server that is not sent anything else gets a heartbeat this often. */
   heartbeatMs: number;
   /** A server not heard for so long is gone; `Infinity` where it has reasons to be silent. */
@@ -80,7 +80,7 @@ export class Attachment {
     const isLost = this.#server !== undefined && now >= this.#lostAt;
     if (isLost) this.#seek(now);
     if (now < this.#speaksAt) return isLost;
-    if (this.#server) this.say(this.#options.heartbeat, now, out);
+    if (this.#server) this.say(madeAt(this.#options.heartbeat, now), now, out);
     else this.#ask(now, out);
     return isLost;
   }
@@ -104,7 +104,8 @@ export class Attachment {
   #ask(now: number, out: Outbox<never>): void {
     const isFirstTurn = this.#asked < this.#servers.length;
     const addresses = isFirstTurn ? [this.#servers[this.#asked++]!] : this.#servers;
-    for (const server of addresses) out.send(server, this.#options.join);
+    const join = madeAt(this.#options.join, now);
+    for (const server of addresses) out.send(server, join);
     const isOneLeft = this.#asked < this.#servers.length;
     this.#speaksAt = now + (isOneLeft ? NEXT_ADDRESS_MS : JOIN_AGAIN_MS);
   }
@@ -112,4 +113,8 @@ export class Attachment {
   get #lostAt(): number {
     return this.#heardAt + this.#options.silenceMs;
   }
+}
+
+function madeAt(datagram: Uint8Array | ((now: number) => Uint8Array), now: number): Uint8Array {
+  return typeof datagram === "function" ? datagram(now) : datagram;
 }

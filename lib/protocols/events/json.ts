@@ -5,7 +5,12 @@
  * `join`, `welcome`, `ack` and `heartbeat` stand for what MessagePack has packet numbers for. A client
  * that knows nothing of them can play: it is only not sure to be heard, or to hear everything.
  */
-import { type JsonObject, parseJsonObject } from "../../parts/json.ts";
+import {
+  isFiniteThroughout,
+  type JsonObject,
+  parseJsonObject,
+  writeJson,
+} from "../../parts/json.ts";
 import {
   checkedDatagram,
   DATAGRAM_BYTES_MAX,
@@ -53,13 +58,6 @@ function decode(datagram: Uint8Array): Incoming {
   return { kind: "event", name, payload: p as Payload, ...numbered };
 }
 
-/** No number in it is too large for a double: it could not be written again. */
-function isFiniteThroughout(value: unknown): boolean {
-  if (typeof value === "number") return Number.isFinite(value);
-  return typeof value !== "object" || value === null ||
-    Object.values(value).every(isFiniteThroughout);
-}
-
 function isEventName(name: string): boolean {
   return name.length <= NAME_LENGTH_MAX && !RESERVED_NAMES.has(name);
 }
@@ -69,7 +67,7 @@ const NO_SHAPE = { kind: "refused", reason: "shape" } as const;
 function encode(message: Outgoing): Uint8Array {
   const [name, payload] = nameAndPayload(message);
   if (message.kind === "event" && !isEventName(name)) {
-    throw new TypeError(`${quoted(name)} is no name of an event`);
+    throw new TypeError(`${jsonText(name)} is no name of an event`);
   }
   const sequence = "sequence" in message ? message.sequence : undefined;
   const numbered = sequence === undefined ? "" : `, "s": ${sequence}`;
@@ -96,30 +94,6 @@ function nameAndPayload(message: Outgoing): [name: string, payload: Payload] {
  * @throws {TypeError} Something in it has no form in JSON: bytes, undefined, or a number that is not finite.
  * @throws {RangeError} It is nested deeper than {@link PAYLOAD_DEPTH_MAX}.
  */
-export function jsonText(value: Payload, depth = 0): string {
-  if (typeof value === "string") return quoted(value);
-  if (typeof value === "number") {
-    if (Number.isFinite(value)) return String(value);
-    throw new TypeError(`${value} has no form in JSON`);
-  }
-  if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value !== "object") throw new TypeError(`${typeof value} has no form in JSON`);
-  if (value instanceof Uint8Array) throw new TypeError("bytes have no form in JSON");
-  if (depth === PAYLOAD_DEPTH_MAX) throw new RangeError(`nested deeper than ${depth}`);
-  if (Array.isArray(value)) {
-    // Gaps count: `map` would leave them out.
-    return `[${Array.from(value, (entry) => jsonText(entry, depth + 1)).join(", ")}]`;
-  }
-  const entries = Object.entries(value).map(([key, entry]) =>
-    `${quoted(key)}: ${jsonText(entry, depth + 1)}`
-  );
-  return `{${entries.join(", ")}}`;
-}
-
-/** Every code unit past ASCII as an escape: old readers and terminals take it. */
-function quoted(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\x7f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+export function jsonText(payload: Payload): string {
+  return writeJson(payload, { depthMax: PAYLOAD_DEPTH_MAX, space: " " });
 }

@@ -137,6 +137,7 @@ class Session implements Player, LinkOwner<PlayerEvent>, AskingOwner {
       broadcast: (peers, bytes) => out.broadcast(peers, bytes),
       emit: (event) => void this.#events.push(event),
       backlog: out.backlog,
+      unsent: out.unsent,
     });
     if (this.#isTelling) return; // Whoever is telling goes on with these.
     this.#isTelling = true;

@@ -51,6 +51,7 @@ for (const dialect of [1, 2] as const) {
               broadcast: (all, bytes) => out.broadcast(all, bytes),
               emit: (event) => out.emit(event),
               backlog: 0,
+              unsent: 0,
             });
           },
           checkLimits(): void {

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { drawWorld, type WorldPicture } from "../../lib/commands/world_picture.ts";
+import { type ArenaPicture, drawArena } from "../../lib/commands/arena_picture.ts";
 
-const EMPTY: WorldPicture = {
+const EMPTY: ArenaPicture = {
   ...{ columns: 14, rows: 5, width: 20_000, height: 10_000 },
   ...{ players: [], bullets: [], own: 0, inColor: false },
 };
 const GRAY = { red: 9, green: 9, blue: 9 };
 
-Deno.test("drawWorld() draws walls around a world twice as wide as it is high", () => {
-  assertEquals(drawWorld(EMPTY), [
+Deno.test("drawArena() draws walls around a world twice as wide as it is high", () => {
+  assertEquals(drawArena(EMPTY), [
     "┌────────────┐",
     "│            │",
     "│            │",
@@ -16,7 +16,7 @@ Deno.test("drawWorld() draws walls around a world twice as wide as it is high", 
     "└────────────┘",
   ]);
   const sizeOf = (columns: number, rows: number): [number, number] => {
-    const lines = drawWorld({ ...EMPTY, columns, rows });
+    const lines = drawArena({ ...EMPTY, columns, rows });
     return [lines[0]!.length, lines.length];
   };
   assertEquals(sizeOf(80, 23), [78, 21]);
@@ -25,8 +25,8 @@ Deno.test("drawWorld() draws walls around a world twice as wide as it is high", 
   assertEquals(sizeOf(1, 1), [6, 3]);
 });
 
-Deno.test("drawWorld() puts players and bullets where they are, up being up", () => {
-  const lines = drawWorld({
+Deno.test("drawArena() puts players and bullets where they are, up being up", () => {
+  const lines = drawArena({
     ...EMPTY,
     own: 7,
     players: [
@@ -47,13 +47,13 @@ Deno.test("drawWorld() puts players and bullets where they are, up being up", ()
   ]);
 });
 
-Deno.test("drawWorld() keeps dark colors readable, and changes color no more than needed", () => {
+Deno.test("drawArena() keeps dark colors readable, and changes color no more than needed", () => {
   const players = [
     { number: 1, x: -20_000, y: 0, red: 255, green: 0, blue: 64 },
     { number: 2, x: 0, y: 0, red: 0, green: 8, blue: 16 },
     { number: 3, x: 12_000, y: 0, red: 0, green: 0, blue: 0 },
   ];
-  const [, , line] = drawWorld({ ...EMPTY, players, inColor: true });
+  const [, , line] = drawArena({ ...EMPTY, players, inColor: true });
   assertStringIncludes(line!, "\x1b[38;2;255;64;64m●1");
   assertStringIncludes(line!, "\x1b[38;2;64;100;200m●2");
   assertStringIncludes(line!, "\x1b[38;2;64;64;64m●3");

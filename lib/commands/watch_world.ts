@@ -1,0 +1,139 @@
+/** `netsync watch world HOST[:PORT]`: the world on a running server, live. */
+import { WorldClient } from "../clients/world_client.ts";
+import { WORLD_PORT } from "../clients/world_server.ts";
+import { printLine } from "../observe/output.ts";
+import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
+import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
+import { stopSignal } from "./running.ts";
+import { Screen } from "./screen.ts";
+import { printable } from "./terminal.ts";
+import { colorOf, type DrawnObject, drawWorld, reachOf } from "./world_picture.ts";
+
+const options = {
+  json: flagOption("print one JSON object a line for everything the server tells"),
+};
+
+/** What the command takes. */
+export const grammar: Grammar<typeof options> = {
+  command: "netsync watch world",
+  positionals: "HOST[:PORT]",
+  positionalsMax: 1,
+  about:
+    `Draws a world from above in a terminal, with latency and loss; otherwise prints what comes and
+goes. Traits called name and color, [red, green, blue], are shown.`,
+  options,
+};
+
+const REDRAW_MS = 50;
+const SUMMARY_MS = 1_000;
+/** A server sends a heartbeat each two seconds. */
+const SILENCE_MS = 5_000;
+const LABEL_LENGTH_MAX = 16;
+
+/** Watches until it is told to stop. */
+export async function run(words: readonly string[]): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return void printLine(helpOf(grammar));
+  const { positionals: [address], values: { json } } = parsed;
+  const server = readServer(address, "netsync watch world", WORLD_PORT);
+  const client = await joined(WorldClient.connect(server, { timeoutMs: CONNECT_TIMEOUT_MS }));
+  const stop = stopSignal(); // Until now a signal ends this at once.
+  const end = json
+    ? printEverything(client)
+    : Deno.stdout.isTerminal()
+    ? drawObjectsOf(client, address!)
+    : printChanges(client);
+  await stop.received;
+  end();
+  await client.close();
+  stop.ignore();
+}
+
+function printEverything(client: WorldClient): () => void {
+  const print = (event: string, facts: object): void =>
+    void printLine(JSON.stringify({ time: new Date().toISOString(), event, ...facts }));
+  print("watching", { objects: client.objects.size });
+  client.on("spawned", (what) => print("spawned", what));
+  client.on("changed", ({ id, changes }) => print("changed", { id, changes }));
+  client.on("removed", (what) => print("removed", what));
+  client.on("synced", (what) => print("synced", what));
+  client.on("heartbeat", (what) => print("heartbeat", { ...what, tick: client.time }));
+  client.on("latency", (what) => print("latency", { ...what, loss: client.loss }));
+  client.on("disconnected", (what) => print("disconnected", what));
+  client.on("connected", (what) => print("connected", what));
+  return (): void => {};
+}
+
+function printChanges(client: WorldClient): () => void {
+  const print = (text: string): void =>
+    void printLine(`${new Date().toISOString().slice(11, 23)} ${text}`);
+  let changes = 0;
+  print("watching");
+  client.on("synced", ({ objects }) => print(`all ${objects} objects are here`));
+  client.on("spawned", ({ id, traits }) => {
+    if (client.isSynced) print(`object ${id} is at ${traits.position.join(" ")}`);
+  });
+  client.on("removed", ({ id }) => print(`object ${id} is gone`));
+  client.on("disconnected", () => print("nothing heard any more"));
+  client.on("connected", () => print("the server is back"));
+  client.on("changed", () => changes++);
+  const timer = setInterval(() => {
+    if (changes > 0) print(`${changes} changes; ${pathOf(client)}`);
+    changes = 0;
+  }, SUMMARY_MS);
+  return (): void => clearInterval(timer);
+}
+
+/** How long it takes and how much is lost, as far as it is known. */
+function pathOf({ roundTripMs, loss }: WorldClient): string {
+  const figures = [
+    roundTripMs === undefined ? [] : `round trip ${roundTripMs.toFixed(1)} ms`,
+    loss === undefined ? [] : `${(100 * loss).toFixed(1)} % lost`,
+  ];
+  return figures.flat().join(", ");
+}
+
+function drawObjectsOf(client: WorldClient, address: string): () => void {
+  const screen = new Screen();
+  let changes = 0;
+  let changesHz = 0;
+  let countedAt = performance.now();
+  let reach = 0;
+  client.on("changed", () => changes++);
+  const draw = (): void => {
+    const now = performance.now();
+    if (now - countedAt >= SUMMARY_MS) {
+      changesHz = (1_000 * changes) / (now - countedAt);
+      changes = 0;
+      countedAt = now;
+    }
+    const { columns, rows } = screen.size;
+    const objects = drawnObjects(client);
+    reach = reachOf(objects, reach);
+    const status = client.silentMs > SILENCE_MS
+      ? `nothing heard for ${Math.floor(client.silentMs / 1_000)} s`
+      : [
+        `${objects.length} objects`,
+        `tick ${client.time}`,
+        `${changesHz.toFixed(0)} changes a second`,
+        pathOf(client) || [],
+      ].flat().join(", ");
+    const title = `netsync watch world ${address}   ${status}   Ctrl+C to stop`;
+    const picture = drawWorld({ columns, rows: rows - 1, objects, reach, inColor: !Deno.noColor });
+    screen.draw([title.slice(0, columns), ...picture]);
+  };
+  const timer = setInterval(draw, REDRAW_MS);
+  draw();
+  return (): void => {
+    clearInterval(timer);
+    screen.close();
+  };
+}
+
+function drawnObjects(client: WorldClient): DrawnObject[] {
+  return Array.from(client.objects, ([id, { mass, name, color, position }]) => {
+    const [x, y] = client.poseOf(id)?.position ?? position;
+    const label = typeof name === "string" ? printable(name, LABEL_LENGTH_MAX) : String(id);
+    return { x, y, mass, label, color: colorOf(color) };
+  });
+}

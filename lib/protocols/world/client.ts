@@ -1,0 +1,366 @@
+/**
+ * The world's client: knocks, acks everything, and mirrors the world as far as it has heard of it.
+ *
+ * It plays on netsync's server and on the original. That one tells neither what is gone nor what changed
+ * between its keyframes; and it numbers the packets of all its clients in one row.
+ */
+import { Recent } from "../../parts/recent.ts";
+import type { Engine, Outbox, Peer } from "../engine.ts";
+import { Attachment } from "../events/attachment.ts";
+import { Acks } from "./acks.ts";
+import {
+  type Heartbeat,
+  KNOCK,
+  PING,
+  readServerMessage,
+  type ServerMessage,
+  STOP,
+} from "./messages.ts";
+import { type Effect, Mirror } from "./mirror.ts";
+import { Motion, type Pose, TickClock } from "./motion.ts";
+import type { Traits } from "./traits.ts";
+import { decodePacket, encodeAck, encodeMessage, SEQUENCES, type WireRefusal } from "./wire.ts";
+
+/** Why a datagram had no effect: see {@link WireRefusal}, or it is no message, or not the server's. */
+export type WorldClientRefusal = WireRefusal | "unknown" | "shape" | "stranger" | "too-many";
+
+/** What the client tells its host. */
+export type WorldClientEvent =
+  /** The server tells us of its world. */
+  | { kind: "connected"; server: Peer }
+  /** The server was not heard for too long. It is asked again; the mirror stays as it was. */
+  | { kind: "disconnected" }
+  | Effect
+  /** An object is gone. */
+  | { kind: "removed"; id: number }
+  /** Everything is there that was there when the server let us in. */
+  | { kind: "synced"; objects: number }
+  /** The server is there; at `unixSeconds` by its clock. */
+  | { kind: "heartbeat"; unixSeconds: number }
+  /** How long it takes to the server and back, each time that was measured. */
+  | { kind: "latency"; roundTripMs: number }
+  /** The server has no place for us. It is asked again. */
+  | { kind: "full" }
+  /** A datagram had no effect. */
+  | { kind: "refused"; peer: Peer; reason: WorldClientRefusal };
+
+/** Options of {@link createWorldClient}. */
+export interface WorldClientEngineOptions {
+  /** How far behind things are drawn: as much as packets are late against each other. Default 100. */
+  drawDelayMs?: number;
+  /** Objects at most; news of more are refused. Default 65,536. */
+  objectsMax?: number;
+  /** A server not heard for so long is asked anew to let us in. Default 7,000. */
+  silenceMs?: number;
+  /** From 0 inclusive to 1 exclusive: for the first sequence number. */
+  random: () => number;
+}
+
+/** The client's engine. */
+export interface WorldClientEngine extends Engine<WorldClientEvent> {
+  /** Everything the server told of, by id. */
+  readonly objects: ReadonlyMap<number, Traits>;
+  /** The newest tick of which there was news; -1 before the first. */
+  readonly time: number;
+  /** Whether the server tells us of its world. */
+  readonly isConnected: boolean;
+  /** Whether everything is there that was there when the server let us in. */
+  readonly isSynced: boolean;
+  /** Objects that the server has, as far as it said so. */
+  readonly total: number | undefined;
+  /** Ticks a second; 0 when they have no fixed rate, undefined when the server did not say. */
+  readonly tickRateHz: number | undefined;
+  /** When the server was heard last; `-Infinity` for never. */
+  readonly heardAt: number;
+  /** There and back, smoothed; undefined before it was measured. */
+  readonly roundTripMs: number | undefined;
+  /**
+   * The share of the server's last packets that did not arrive, from 0 to 1. Undefined before there are
+   * some, and on the original, whose numbers do not tell.
+   */
+  readonly loss: number | undefined;
+  /** Begins to ask a server, at all of these addresses, to let us in. */
+  connect(servers: readonly Peer[], now: number, out: Outbox<WorldClientEvent>): void;
+  /** Where an object is drawn now: a little in the past, on its way between two places. */
+  poseOf(id: number, now: number): Pose | undefined;
+  /** Says that we leave. */
+  leave(now: number, out: Outbox<WorldClientEvent>): void;
+}
+
+/** Between pings, when there is nothing else to say: they measure the round-trip time. */
+const PING_MS = 1_000;
+/** A server that knows no universes was started again when its time goes back so far. */
+const RESTART_TICKS = 1_000;
+/** So many universes that ended are remembered. */
+const UNIVERSES_MAX = 16;
+
+/** What a server says that tells of its world. */
+type Told = Exclude<ServerMessage, { kind: "full" }>;
+
+/** A client that mirrors a world. */
+export function createWorldClient(options: WorldClientEngineOptions): WorldClientEngine {
+  return new Client(options);
+}
+
+class Client implements WorldClientEngine {
+  readonly #drawDelayMs: number;
+  readonly #attachment: Attachment;
+  readonly #acks: Acks<true>;
+  readonly #mirror: Mirror;
+  readonly #clock = new TickClock();
+  readonly #motions = new Map<number, Motion>();
+  #arrivals = new Arrivals();
+  #hasHeard = false;
+  #universe: number | undefined;
+  readonly #pastUniverses = new Recent(UNIVERSES_MAX);
+  #isNetsync = false;
+  #isSynced = false;
+  #total: number | undefined;
+  #tickRateHz: number | undefined;
+
+  constructor(options: WorldClientEngineOptions) {
+    const { drawDelayMs = 100, objectsMax = 65_536, silenceMs = 7_000, random } = options;
+    this.#drawDelayMs = drawDelayMs;
+    this.#mirror = new Mirror(objectsMax);
+    this.#acks = new Acks(Math.floor(random() * SEQUENCES));
+    this.#attachment = new Attachment({
+      join: (now) => this.#numbered(KNOCK, now),
+      heartbeat: (now) => this.#numbered(PING, now),
+      heartbeatMs: PING_MS,
+      silenceMs,
+    });
+  }
+
+  get objects(): ReadonlyMap<number, Traits> {
+    return this.#mirror.objects;
+  }
+
+  get time(): number {
+    return this.#mirror.time;
+  }
+
+  get isConnected(): boolean {
+    return this.#attachment.server !== undefined;
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  get total(): number | undefined {
+    return this.#total;
+  }
+
+  get tickRateHz(): number | undefined {
+    return this.#tickRateHz;
+  }
+
+  get heardAt(): number {
+    return this.#attachment.heardAt;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#acks.roundTripMs;
+  }
+
+  get loss(): number | undefined {
+    return this.#isNetsync ? this.#arrivals.loss : undefined;
+  }
+
+  connect(servers: readonly Peer[], now: number, out: Outbox<WorldClientEvent>): void {
+    this.#startOver(out);
+    this.#hasHeard = false;
+    this.#universe = undefined;
+    this.#pastUniverses.clear();
+    this.#attachment.begin(servers, now, out);
+  }
+
+  poseOf(id: number, now: number): Pose | undefined {
+    return this.#motions.get(id)?.poseAt(now - this.#drawDelayMs);
+  }
+
+  leave(now: number, out: Outbox<WorldClientEvent>): void {
+    this.#attachment.say(this.#numbered(STOP, now), now, out);
+  }
+
+  receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<WorldClientEvent>): void {
+    const reason = this.#receive(datagram, from, now, out);
+    if (reason) out.emit({ kind: "refused", peer: from, reason });
+  }
+
+  advance(now: number, out: Outbox<WorldClientEvent>): void {
+    this.#acks.takeLost(now);
+    if (!this.#attachment.advance(now, out)) return;
+    this.#isSynced = false;
+    this.#arrivals = new Arrivals();
+    out.emit({ kind: "disconnected" });
+  }
+
+  nextDeadline(): number {
+    return this.#attachment.nextDeadline();
+  }
+
+  remembers(peer: Peer): boolean {
+    return this.#attachment.remembers(peer);
+  }
+
+  #receive(
+    datagram: Uint8Array,
+    from: Peer,
+    now: number,
+    out: Outbox<WorldClientEvent>,
+  ): WorldClientRefusal | undefined {
+    if (!this.#attachment.isServer(from)) return "stranger";
+    const packet = decodePacket(datagram);
+    if (packet.kind === "refused") return packet.reason;
+    if (packet.kind === "ack") {
+      // It says nothing of whether the server knows us: everybody is acked.
+      this.#onAck(packet.sequence, now, out);
+      return undefined;
+    }
+    const message = readServerMessage(packet.message);
+    // What has no place was not taken: the server hears of it by the missing ACK.
+    if (message.kind === "updates" && !this.#mirror.hasRoomFor(message.updates)) return "too-many";
+    out.send(from, encodeAck(packet.sequence));
+    if (message.kind === "refused") return message.reason;
+    if (message.kind === "full") {
+      if (!this.isConnected) out.emit({ kind: "full" });
+      return undefined;
+    }
+    // It was on its way while the server was started again.
+    if (message.universe !== undefined && this.#pastUniverses.has(message.universe)) {
+      return "stranger";
+    }
+    this.#attachment.heard(now);
+    if (!this.isConnected) {
+      this.#attachment.attach(from, now);
+      out.emit({ kind: "connected", server: from });
+    }
+    this.#arrivals.add(packet.sequence);
+    this.#onMessage(message, now, out);
+    return undefined;
+  }
+
+  #onAck(sequence: number, now: number, out: Outbox<WorldClientEvent>): void {
+    if (!this.#acks.acked(sequence, now)) return;
+    out.emit({ kind: "latency", roundTripMs: this.#acks.roundTripMs! });
+  }
+
+  #onMessage(message: Told, now: number, out: Outbox<WorldClientEvent>): void {
+    if (this.#isOtherWorld(message)) {
+      if (this.#universe !== undefined) this.#pastUniverses.add(this.#universe);
+      this.#startOver(out);
+    }
+    this.#hasHeard = true;
+    this.#universe = message.universe;
+    this.#isNetsync ||= message.universe !== undefined;
+    switch (message.kind) {
+      case "updates": {
+        this.#total = message.total ?? this.#total;
+        const at = this.#clock.hear(message.time, now);
+        for (const update of message.updates) {
+          const effect = this.#mirror.apply(update, message.time);
+          if (effect) this.#onEffect(effect, at, out);
+        }
+        return;
+      }
+      case "remove":
+        for (const id of message.ids) {
+          if (this.#mirror.remove(id, message.time)) this.#onRemoved(id, out);
+        }
+        return;
+      case "heartbeat":
+        return this.#onHeartbeat(message, now, out);
+      default:
+        message satisfies never;
+    }
+  }
+
+  #onEffect(effect: Effect, at: number, out: Outbox<WorldClientEvent>): void {
+    const { id, traits } = effect;
+    const isMoved = effect.kind === "spawned" ||
+      effect.changes.position !== undefined || effect.changes.quaternion !== undefined;
+    if (isMoved) {
+      let motion = this.#motions.get(id);
+      if (!motion) this.#motions.set(id, motion = new Motion());
+      motion.add(traits, at, this.#clock.tickMs);
+    }
+    out.emit(effect);
+  }
+
+  #onHeartbeat(heartbeat: Heartbeat, now: number, out: Outbox<WorldClientEvent>): void {
+    const { tick, tickRateHz, synced, unixSeconds } = heartbeat;
+    if (tickRateHz !== undefined) {
+      this.#tickRateHz = tickRateHz;
+      this.#clock.setRate(tickRateHz);
+    }
+    if (tick !== undefined) this.#clock.hear(tick, now);
+    if (synced !== undefined) {
+      for (const id of this.#mirror.settle(synced)) this.#onRemoved(id, out);
+      if (!this.#isSynced) out.emit({ kind: "synced", objects: this.objects.size });
+      this.#isSynced = true;
+    }
+    out.emit({ kind: "heartbeat", unixSeconds });
+  }
+
+  #onRemoved(id: number, out: Outbox<WorldClientEvent>): void {
+    this.#motions.delete(id);
+    out.emit({ kind: "removed", id });
+  }
+
+  /** Whether the server was started again, or is another one: ids and times begin anew. */
+  #isOtherWorld(message: Told): boolean {
+    const { universe } = message;
+    if (universe !== undefined || this.#universe !== undefined) {
+      return this.#hasHeard && universe !== this.#universe;
+    }
+    return message.kind !== "heartbeat" && message.time < this.time - RESTART_TICKS;
+  }
+
+  #startOver(out: Outbox<WorldClientEvent>): void {
+    for (const id of this.#mirror.clear()) this.#onRemoved(id, out);
+    this.#motions.clear();
+    this.#clock.reset();
+    this.#isSynced = false;
+    this.#total = undefined;
+  }
+
+  #numbered(message: Uint8Array, now: number): Uint8Array {
+    return encodeMessage(this.#acks.send(true, now), message);
+  }
+}
+
+/** Of how many packets it is known whether they arrived. */
+const ARRIVALS = 512;
+
+/** How many of the last packets arrived, by their sequence numbers. */
+class Arrivals {
+  /** As if numbers did not wrap, so they may be negative. */
+  #first: number | undefined;
+  #newest = -Infinity;
+  readonly #seen = new Array<number | undefined>(ARRIVALS);
+
+  /** The share of the last packets that is missing. */
+  get loss(): number | undefined {
+    if (this.#first === undefined) return undefined;
+    const expected = Math.min(ARRIVALS, this.#newest - this.#first + 1);
+    const arrived = this.#seen.filter((number) => number! > this.#newest - ARRIVALS).length;
+    return Math.max(0, 1 - arrived / expected);
+  }
+
+  add(sequence: number): void {
+    this.#first ??= sequence;
+    const newest = Math.max(this.#newest, this.#first);
+    // The nearest number to the newest that has these lowest 16 bits.
+    const ahead = modulo(sequence - newest + SEQUENCES / 2, SEQUENCES) - SEQUENCES / 2;
+    const number = newest + ahead;
+    if (number <= newest - ARRIVALS) return;
+    this.#newest = Math.max(newest, number);
+    this.#first = Math.min(this.#first, number);
+    this.#seen[modulo(number, ARRIVALS)] = number;
+  }
+}
+
+function modulo(value: number, by: number): number {
+  return ((value % by) + by) % by;
+}

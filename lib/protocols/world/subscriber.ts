@@ -1,0 +1,359 @@
+import type { Outbox, Peer } from "../engine.ts";
+import { Acks } from "./acks.ts";
+import { type Cargo, Debts } from "./debts.ts";
+import { Pace, PACKET_OVERHEAD_BYTES } from "./pace.ts";
+import type { Payloads } from "./payloads.ts";
+import { encodeMessage, HEADER_BYTES, SENT_BYTES_MAX } from "./wire.ts";
+import type { Changes, Entity, Part, World } from "./world.ts";
+
+/** What all clients of one server share. */
+export interface Source {
+  readonly world: World;
+  readonly payloads: Payloads;
+  /** The time of day. */
+  readonly unixMs: () => number;
+  /** Whether so many bytes may go to an address that has not acked anything yet. */
+  readonly mayProbe: (peer: Peer, bytes: number, now: number) => boolean;
+}
+
+/** A message that is the same for every client, and what it is about. */
+export interface SharedMessage {
+  readonly json: Uint8Array;
+  readonly cargo: Cargo;
+}
+
+/** A tick's changes, and the messages that tell whoever understands diffs. */
+export interface News {
+  readonly changes: Changes;
+  readonly messages: readonly SharedMessage[];
+  /** Of all messages together. */
+  readonly bytes: number;
+}
+
+/** Between heartbeats, as the original has it; */
+const HEARTBEAT_MS = 2_000;
+/** and so many in the time after which a client counts as gone. */
+const HEARTBEATS_PER_SILENCE = 4;
+/** Who acks nothing but heartbeats for so long gets little more. */
+const STALLED_MS = 1_000;
+const STALLED_TIMEOUTS = 3;
+/** What an address gets that has not acked anything yet, headers included; in all, with the first ACK. */
+const PROBE_BYTES_MAX = 1_700;
+const PROBE_MS = 500;
+/** So many numbers may be tried before one is right: whoever forges an address has to guess. */
+const GUESSES_MAX = 64;
+/** Knocks that come faster are one. */
+const SYNC_MS = 1_000;
+
+/** An object in a diff takes so many bytes at least. */
+const PART_BYTES_MIN = 10;
+
+/** How news are told: who is behind is brought up to date in its own time. */
+export class Subscriber {
+  readonly peer: Peer;
+  /** Whether it understands diffs. */
+  hasDiffs: boolean;
+  readonly #source: Source;
+  readonly #acks: Acks<Cargo>;
+  readonly #pace: Pace;
+  readonly #debts = new Debts();
+  readonly #heartbeatMs: number;
+  #isProved = false;
+  #guesses = 0;
+  #probes = 0;
+  #probeAt: number;
+  #probeBytesLeft = PROBE_BYTES_MAX;
+  #heardAt: number;
+  /** Since when nothing but heartbeats was acked, though more was sent. */
+  #unansweredSince: number | undefined;
+  /** In the stalled state: one message may be tried. */
+  #mayTry = false;
+  #heartbeatAt = Infinity;
+  #syncedAt = -Infinity;
+  #isSyncDue = false;
+  /** The tick at which the last sync began, and the objects that it still has to bring. */
+  #syncTick = 0;
+  readonly #unsynced = new Set<Entity>();
+
+  /**
+   * @param source What is told.
+   * @param options `bytesPerSecond`: at most, headers included; `silenceMs`: after so long without an ACK
+   * it is gone; `firstSequence`: from 0 to 65,535.
+   */
+  constructor(
+    peer: Peer,
+    source: Source,
+    options: { bytesPerSecond: number; silenceMs: number; firstSequence: number },
+    hasDiffs: boolean,
+    now: number,
+  ) {
+    this.peer = peer;
+    this.hasDiffs = hasDiffs;
+    this.#source = source;
+    this.#acks = new Acks(options.firstSequence);
+    this.#pace = new Pace(options.bytesPerSecond, now);
+    this.#heartbeatMs = Math.min(HEARTBEAT_MS, options.silenceMs / HEARTBEATS_PER_SILENCE);
+    this.#heardAt = now;
+    this.#probeAt = now;
+  }
+
+  /** Whether it has shown that it hears us. */
+  get isProved(): boolean {
+    return this.#isProved;
+  }
+
+  /** Whether it has all there is, as far as its first sync goes. */
+  get isSynced(): boolean {
+    return this.#isProved && this.#unsynced.size === 0 && !this.#isSyncDue;
+  }
+
+  /** When it acked something last; before that, when it came. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** The round-trip time, and the share of packets that were not acked in time. */
+  get path(): { roundTripMs: number | undefined; loss: number } {
+    return { roundTripMs: this.#acks.roundTripMs, loss: this.#acks.loss };
+  }
+
+  /** It asks to be told everything, once more. */
+  knock(hasDiffs: boolean): void {
+    this.hasDiffs = hasDiffs;
+    if (this.#isProved) this.#isSyncDue = true;
+  }
+
+  /** The host was asleep: nobody could be heard. */
+  excuse(now: number): void {
+    this.#heardAt = now;
+  }
+
+  /**
+   * It acked something.
+   *
+   * @returns Whether it has proved by this that it hears us. `guessing` when it tried too often.
+   */
+  acked(sequence: number, now: number): "proved" | "guessing" | undefined {
+    const answered = this.#acks.acked(sequence, now);
+    if (!answered) {
+      return !this.#isProved && ++this.#guesses >= GUESSES_MAX ? "guessing" : undefined;
+    }
+    this.#heardAt = now;
+    const { cargo } = answered;
+    if (cargo) this.#onArrived(cargo, now);
+    return this.#isProved ? undefined : "proved";
+  }
+
+  /** It has a place: it is told everything. */
+  admit(now: number): void {
+    this.#isProved = true;
+    this.#sync(now);
+    this.#heartbeatAt = now;
+  }
+
+  /** Objects it is to be told whole when there is time. */
+  oweKeyframe(entities: readonly Entity[]): void {
+    if (!this.#isProved) return;
+    for (const entity of entities) this.#debts.keyframes.add(entity);
+  }
+
+  /**
+   * A tick changed the world.
+   *
+   * @param mayTell Whether there is room for so many datagrams; otherwise it is told later.
+   * @returns How many datagrams were sent.
+   */
+  onTick(news: News, mayTell: boolean, now: number, out: Outbox<never>): number {
+    if (!this.#isProved) return 0;
+    const { changes, messages, bytes } = news;
+    for (const entity of changes.removed) this.#unsynced.delete(entity);
+    const isUpToDate = this.hasDiffs && this.#debts.isClear && !this.#isStalled(now);
+    if (isUpToDate && mayTell && this.#pace.allows(bytes, messages.length, now)) {
+      this.#debts.forget(changes.removed);
+      for (const { json, cargo } of messages) this.#post(json, cargo, now, out);
+      return messages.length;
+    }
+    this.#debts.owe(changes, this.hasDiffs, now);
+    return 0;
+  }
+
+  /**
+   * Does what is due, up to so many datagrams.
+   *
+   * @returns How many were sent.
+   */
+  serve(datagramsMax: number, now: number, out: Outbox<never>): number {
+    if (!this.#isProved) return this.#probe(now, out);
+    const lost = this.#acks.takeLost(now);
+    if (lost.length > 0) this.#pace.count("lost", lost.length, now);
+    for (const cargo of lost) this.#debts.onLost(cargo, now, this.#acks.timeoutMs);
+    if (this.#isSyncDue && now - this.#syncedAt >= SYNC_MS) this.#sync(now);
+    let sent = 0;
+    if (now >= this.#heartbeatAt) {
+      this.#beat(now, out);
+      sent++;
+    }
+    return sent + this.#pay(datagramsMax - sent, now, out);
+  }
+
+  // ---- before it has acked anything
+
+  /** One snapshot, again and again until it costs too much; where there is none, a heartbeat. */
+  #probe(now: number, out: Outbox<never>): number {
+    if (now < this.#probeAt) return 0;
+    this.#probeAt = now + PROBE_MS * 2 ** this.#probes++;
+    const { world, payloads, unixMs, mayProbe } = this.#source;
+    const [entity] = world.entities.values();
+    const snap = entity && payloads.snap(entity, true);
+    const isSnap = snap !== undefined && priceOf(snap) <= this.#probeBytesLeft;
+    const json = isSnap ? snap : payloads.heartbeat(unixMs(), undefined);
+    const bytes = priceOf(json);
+    if (bytes > this.#probeBytesLeft || !mayProbe(this.peer, bytes, now)) return 0;
+    this.#probeBytesLeft -= bytes;
+    const cargo: Cargo = isSnap
+      ? { kind: "snap", entity: entity!, time: world.time }
+      : { kind: "heartbeat" };
+    this.#post(json, cargo, now, out);
+    return 1;
+  }
+
+  // ---- what it has and what it lacks
+
+  #sync(now: number): void {
+    const { world } = this.#source;
+    this.#isSyncDue = false;
+    this.#syncedAt = now;
+    this.#syncTick = world.time;
+    this.#unsynced.clear();
+    for (const entity of world.entities.values()) this.#unsynced.add(entity);
+    this.#debts.oweAll(this.#unsynced, now);
+  }
+
+  #onArrived(cargo: Cargo, now: number): void {
+    this.#pace.count("arrived", 1, now);
+    this.#debts.onArrived(cargo);
+    if (cargo.kind === "heartbeat") return;
+    this.#unansweredSince = undefined;
+    if (cargo.kind !== "snap" || cargo.time < this.#syncTick) return;
+    // The last one: the client hears of it at once.
+    if (this.#unsynced.delete(cargo.entity) && this.isSynced) this.#heartbeatAt = now;
+  }
+
+  #beat(now: number, out: Outbox<never>): void {
+    this.#heartbeatAt = now + this.#heartbeatMs;
+    const synced = this.isSynced ? this.#syncTick : undefined;
+    const { payloads, unixMs } = this.#source;
+    this.#post(payloads.heartbeat(unixMs(), synced), { kind: "heartbeat" }, now, out);
+    this.#mayTry = true;
+  }
+
+  #isStalled(now: number): boolean {
+    if (this.#unansweredSince === undefined) return false;
+    const patienceMs = Math.max(STALLED_MS, STALLED_TIMEOUTS * this.#acks.timeoutMs);
+    return now - this.#unansweredSince >= patienceMs;
+  }
+
+  // ---- telling it
+
+  /** What is owed, as far as it may leave: who is gone, whole objects, traits, and then keyframes. */
+  #pay(datagramsMax: number, now: number, out: Outbox<never>): number {
+    const isStalled = this.#isStalled(now);
+    if (isStalled && !this.#mayTry) return 0;
+    this.#mayTry = false;
+    const payment = new Payment(isStalled ? Math.min(1, datagramsMax) : datagramsMax);
+    const post = (json: Uint8Array, cargo: Cargo): boolean => {
+      if (payment.left === 0 || this.#acks.isFull) return false;
+      if (!this.#pace.allows(json.length, 1, now)) return false;
+      this.#post(json, cargo, now, out);
+      payment.left--;
+      return true;
+    };
+    this.#payRemovals(post) && this.#paySnaps(post, now) &&
+      this.#payTraits(post, payment.left, now) &&
+      this.#payKeyframes(post);
+    return payment.made;
+  }
+
+  #payRemovals(post: Post): boolean {
+    const { removals } = this.#debts;
+    if (removals.size === 0) return true;
+    for (const { json, things } of this.#source.payloads.removals([...removals])) {
+      if (!post(json, { kind: "removal", entities: things })) return false;
+      for (const entity of things) removals.delete(entity);
+    }
+    return true;
+  }
+
+  #paySnaps(post: Post, now: number): boolean {
+    for (const [entity, dueAt] of this.#debts.snaps) {
+      if (dueAt <= now && !this.#paySnap(entity, post)) return false;
+    }
+    return true;
+  }
+
+  #paySnap(entity: Entity, post: Post): boolean {
+    const { payloads, world: { time } } = this.#source;
+    const json = payloads.snap(entity, this.#unsynced.has(entity));
+    if (!post(json, { kind: "snap", entity, time })) return false;
+    this.#debts.onSnapSent(entity);
+    return true;
+  }
+
+  #payTraits(post: Post, datagramsMax: number, now: number): boolean {
+    const { traits } = this.#debts;
+    if (traits.size === 0) return true;
+    const parts: Part[] = [];
+    // Hardly more is written than may leave.
+    const bytesMax = Math.min(datagramsMax * SENT_BYTES_MAX, this.#pace.left(now));
+    const partsMax = bytesMax / PART_BYTES_MIN;
+    for (const [entity, names] of traits) {
+      if (parts.length >= partsMax) break;
+      const known = [...names].filter((name) => entity.told.has(name));
+      if (known.length > 0) parts.push({ entity, names: known });
+      else traits.delete(entity);
+    }
+    const { payloads, world: { time } } = this.#source;
+    for (const { json, things } of payloads.diffs(parts)) {
+      if (!post(json, { kind: "diff", parts: things, time })) return false;
+      for (const { entity } of things) traits.delete(entity);
+    }
+    return true;
+  }
+
+  #payKeyframes(post: Post): boolean {
+    for (const entity of this.#debts.keyframes) {
+      if (!this.#paySnap(entity, post)) return false;
+    }
+    return true;
+  }
+
+  #post(json: Uint8Array, cargo: Cargo, now: number, out: Outbox<never>): void {
+    if (cargo.kind !== "heartbeat") this.#unansweredSince ??= now;
+    const datagram = encodeMessage(this.#acks.send(cargo, now), json);
+    this.#pace.spend(datagram.length);
+    out.send(this.peer, datagram);
+  }
+}
+
+/** What a message costs on the way, headers included. */
+function priceOf(json: Uint8Array): number {
+  return HEADER_BYTES + json.length + PACKET_OVERHEAD_BYTES;
+}
+
+/** Sends a message if it may leave. */
+type Post = (json: Uint8Array, cargo: Cargo) => boolean;
+
+/** How many datagrams may still leave. */
+class Payment {
+  readonly #max: number;
+  left: number;
+
+  constructor(datagramsMax: number) {
+    this.#max = Math.max(0, datagramsMax);
+    this.left = this.#max;
+  }
+
+  get made(): number {
+    return this.#max - this.left;
+  }
+}
