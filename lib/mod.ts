@@ -157,6 +157,8 @@ export {
   World,
   type WorldOptions,
 } from "./protocols/world/world.ts";
+export { type Lagging as WorldLagging } from "./protocols/world/rounds.ts";
+export { type Obstacle as WorldObstacle } from "./protocols/world/guests.ts";
 export type { Pose } from "./protocols/world/motion.ts";
 export type { Effect } from "./protocols/world/mirror.ts";
 export { type WireRefusal as WorldWireRefusal } from "./protocols/world/wire.ts";

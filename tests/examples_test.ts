@@ -1,5 +1,5 @@
 /** Every example a newcomer reads is run, and the README shows it as it is. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { output, Program } from "./interop/programs.ts";
 import { until } from "./support/wait.ts";
 
@@ -7,7 +7,7 @@ const root = new URL("../", import.meta.url);
 const read = (path: string): string => Deno.readTextFileSync(new URL(path, root));
 
 const shown = ["join.py", "join.ts", "embed.ts", "meet.ts", "coins.ts"]
-  .concat(["hello_server.ts", "hello_client.ts"]);
+  .concat(["hello_server.ts", "hello_client.ts", "balls.ts", "balls_watcher.ts", "world.py"]);
 for (const example of shown) {
   Deno.test(`README.md shows examples/${example} as it is`, () => {
     assertStringIncludes(read("README.md"), read(`examples/${example}`).trimEnd());
@@ -150,4 +150,23 @@ Deno.test("examples/hello_server.ts answers examples/hello_client.ts", async () 
     );
   }
   assertEquals(server.errorLines, []);
+});
+
+Deno.test("examples/balls.ts is seen by examples/balls_watcher.ts and by examples/world.py", async () => {
+  const run = [Deno.execPath(), "run", "--allow-net"];
+  await withProgram(["examples/balls.ts", "0"], async (line) => {
+    const [, port] = /:(\d+)$/.exec(line)!;
+    await using watcher = new Program([...run, "examples/balls_watcher.ts"], [`localhost:${port}`]);
+    const python = Deno.build.os === "windows" ? "python" : "python3";
+    const printed = outputOf(python, ["-c", read("examples/world.py").replace("25005", port!)]);
+    for (
+      const wanted of [/^ball 0 is there, (red|green|blue)$/, /^ball \d+ has bounced 1 times$/]
+    ) {
+      await watcher.next(String(wanted), (line) => wanted.exec(line)?.[0]);
+    }
+    await watcher.next("a place", (line) => /^draw ball \d+ at -?[\d.]+ -?[\d.]+$/.exec(line)?.[0]);
+    for (let body = 0; body < 5; body++) {
+      assertMatch(await printed, new RegExp(`^tick \\d+ body ${body} at \\[`, "m"));
+    }
+  });
 });

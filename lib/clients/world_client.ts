@@ -61,9 +61,13 @@ export class WorldClient implements AsyncDisposable {
   #host!: UdpHost<WorldClientEvent>;
   readonly #listeners = new Listeners<WorldClientEvents>();
   readonly #isLetIn = Promise.withResolvers<void>();
+  /** What happened before the program could listen. */
+  #early: WorldClientEvent[] | undefined = [];
+  #earlyTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Connects to a server, and waits until it tells of its world.
+   * Connects to a server, and waits until it tells of its world. Listeners that are added at once miss
+   * nothing.
    *
    * @param address `HOST`, `HOST:PORT`, `[IPv6]:PORT` or both parts apart; the port is 25005 if left out.
    * @throws {TypeError} `address` is none.
@@ -81,6 +85,7 @@ export class WorldClient implements AsyncDisposable {
       answered: client.#isLetIn.promise,
       timeoutMs,
     });
+    client.#earlyTimer = setTimeout(() => client.#tellEarly(), 0);
     return client;
   }
 
@@ -151,6 +156,7 @@ export class WorldClient implements AsyncDisposable {
 
   /** Leaves, and says so. */
   close(): Promise<void> {
+    clearTimeout(this.#earlyTimer);
     this.#host.act((now, out) => this.#engine.leave(now, out));
     return this.#host.close();
   }
@@ -161,13 +167,26 @@ export class WorldClient implements AsyncDisposable {
   }
 
   #onEvent(event: WorldClientEvent): void {
+    if (event.kind === "connected") this.#isLetIn.resolve();
+    if (event.kind === "full") {
+      this.#isLetIn.reject(new ServerFullError("the server has no free place"));
+    }
+    if (this.#early) this.#early.push(event);
+    else this.#tell(event);
+  }
+
+  #tellEarly(): void {
+    const early = this.#early!;
+    this.#early = undefined;
+    // That it is connected is known.
+    for (const event of early) if (event.kind !== "connected") this.#tell(event);
+  }
+
+  #tell(event: WorldClientEvent): void {
     switch (event.kind) {
       case "connected":
-        this.#isLetIn.resolve();
-        return this.#listeners.tell("connected", {});
-      case "full":
-        return this.#isLetIn.reject(new ServerFullError("the server has no free place"));
       case "disconnected":
+        return this.#listeners.tell(event.kind, {});
       case "spawned":
       case "changed":
       case "removed":
@@ -177,6 +196,7 @@ export class WorldClient implements AsyncDisposable {
         const { kind, ...rest } = event;
         return this.#listeners.tell(kind, rest as never);
       }
+      case "full":
       case "refused":
         return;
       default:

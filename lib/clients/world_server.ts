@@ -38,7 +38,7 @@ export interface WorldServerListenOptions {
   clientsMax?: number;
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
-  /** What one client is sent at most, with the headers of UDP and IP. Default 262,144. */
+  /** What one client is sent at most, with the headers of UDP and IP, from 1,200. Default 262,144. */
   bytesPerSecond?: number;
   /** Takes what `step` or a listener throws; the server goes on. Default: it is printed. */
   onError?: (error: unknown) => void;
@@ -82,7 +82,7 @@ export class WorldServer implements AsyncDisposable {
   /**
    * Opens the port and begins to tick.
    *
-   * @throws {RangeError} An option is not in its range.
+   * @throws {RangeError} An option makes no sense.
    * @throws {Deno.errors.AddrInUse} Another program has the port.
    * @throws {Deno.errors.AddrNotAvailable} `hostname` is no address of this machine.
    */

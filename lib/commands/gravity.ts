@@ -14,6 +14,9 @@ const SPEED_SPREAD = 0.15;
 /** How far orbits are inclined to each other, in radians. */
 const INCLINATION_MAX = 0.2;
 
+/** In longer steps bodies that pass close to the sun would be thrown out. */
+const STEP_SECONDS_MAX = 0.02;
+
 /** One that moves. */
 interface Body {
   readonly id: number;
@@ -44,15 +47,19 @@ export class Gravity {
 
   /** All bodies fall for so long. */
   step(world: World, seconds: number): void {
+    const steps = Math.ceil(seconds / STEP_SECONDS_MAX);
     for (const body of this.#bodies) {
-      const { position, velocity } = body;
-      // Semi-implicit Euler: first the speed, then the place by the new speed. So orbits stay closed.
-      const pull = -PULL * seconds / Math.hypot(...position) ** 3;
-      body.velocity = sum(velocity, position, pull);
-      body.position = sum(position, body.velocity, seconds);
+      for (let step = 0; step < steps; step++) fall(body, seconds / steps);
       world.update(body.id, { position: body.position, velocity: body.velocity });
     }
   }
+}
+
+/** Semi-implicit Euler: first the speed, then the place by the new speed. So orbits stay closed. */
+function fall(body: Body, seconds: number): void {
+  const pull = -PULL * seconds / Math.hypot(...body.position) ** 3;
+  body.velocity = sum(body.velocity, body.position, pull);
+  body.position = sum(body.position, body.velocity, seconds);
 }
 
 /** Somewhere around the sun, and about as fast as it takes to stay there. */

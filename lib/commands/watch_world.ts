@@ -71,7 +71,10 @@ function printChanges(client: WorldClient): () => void {
   print("watching");
   client.on("synced", ({ objects }) => print(`all ${objects} objects are here`));
   client.on("spawned", ({ id, traits }) => {
-    if (client.isSynced) print(`object ${id} is at ${traits.position.join(" ")}`);
+    // The first ones come all together, unless it is the original: it does not say how many there are.
+    if (client.isSynced || client.total === undefined) {
+      print(`object ${id} is at ${traits.position.join(" ")}`);
+    }
   });
   client.on("removed", ({ id }) => print(`object ${id} is gone`));
   client.on("disconnected", () => print("nothing heard any more"));
@@ -114,8 +117,7 @@ function drawObjectsOf(client: WorldClient, address: string): () => void {
       ? `nothing heard for ${Math.floor(client.silentMs / 1_000)} s`
       : [
         `${objects.length} objects`,
-        `tick ${client.time}`,
-        `${changesHz.toFixed(0)} changes a second`,
+        `${changesHz.toFixed(0)} changes/s`,
         pathOf(client) || [],
       ].flat().join(", ");
     const title = `netsync watch world ${address}   ${status}   Ctrl+C to stop`;

@@ -62,7 +62,7 @@ const options = {
   maxPerIp: countOption(64, "clients of one IPv4 address or IPv6 /64 network at most"),
   maxBytes: numberOption({
     placeholder: "BYTES",
-    min: 1_000,
+    min: 1_200,
     max: 1_000_000_000,
     integer: true,
     fallback: KIB_256,

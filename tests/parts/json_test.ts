@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseJsonObject } from "../../lib/parts/json.ts";
+import { isFiniteThroughout, parseJsonObject, writeJson } from "../../lib/parts/json.ts";
 
 const utf8 = new TextEncoder();
 const parse = (text: string, depthMax = 8): unknown => parseJsonObject(utf8.encode(text), depthMax);
@@ -65,4 +65,87 @@ Deno.test("parseJsonObject() survives any bytes and every cut", () => {
   for (let length = 0; length < whole.length; length++) {
     assertEquals(parseJsonObject(whole.subarray(0, length), 8), undefined);
   }
+});
+
+Deno.test("isFiniteThroughout() finds a number that is not finite wherever it is", () => {
+  for (
+    const text of [
+      "1e999",
+      "-1e999",
+      "[0,[1e999]]",
+      '{"a":{"b":[{"c":-1e999}]}}',
+      '{"__proto__":1e999}',
+    ]
+  ) {
+    assertEquals(isFiniteThroughout(JSON.parse(text)), false, text);
+  }
+  for (const value of [NaN, [NaN], { a: 1, b: Infinity }]) {
+    assertEquals(isFiniteThroughout(value), false);
+  }
+  for (
+    const text of [
+      "1e308",
+      "0",
+      '"1e999"',
+      "null",
+      "true",
+      "[]",
+      "{}",
+      '{"1e999":[null,{"a":"x"}]}',
+    ]
+  ) {
+    assertEquals(isFiniteThroughout(JSON.parse(text)), true, text);
+  }
+  assertEquals(isFiniteThroughout(undefined), true);
+});
+
+Deno.test("writeJson() writes what reads back as the same, in ASCII", () => {
+  const anyValue = fc.jsonValue({ stringUnit: "binary" });
+  for (const space of [undefined, "", " "]) {
+    fc.assert(fc.property(anyValue, (value) => {
+      const text = writeJson(value, { depthMax: 100, space });
+      assertEquals(JSON.stringify(JSON.parse(text)), JSON.stringify(value));
+      assert([...text].every((character) => character >= " " && character <= "~"), text);
+    }));
+  }
+});
+
+Deno.test("writeJson() puts what it is told after each colon and comma, and nothing otherwise", () => {
+  const value = { a: [1, "x:,", null], b: { c: true, d: [] }, e: {} };
+  const write = (space?: string): string => writeJson(value, { depthMax: 8, space });
+  assertEquals(write(), JSON.stringify(value));
+  assertEquals(write(""), JSON.stringify(value));
+  assertEquals(write(" "), '{"a": [1, "x:,", null], "b": {"c": true, "d": []}, "e": {}}');
+});
+
+Deno.test("writeJson() writes every code unit past ASCII as an escape, also in names", () => {
+  assertEquals(writeJson("~\x7f\x80é\uffff", { depthMax: 0 }), '"~\\u007f\\u0080\\u00e9\\uffff"');
+  assertEquals(writeJson({ "😀": "\ud83d" }, { depthMax: 1 }), '{"\\ud83d\\ude00":"\\ud83d"}');
+  assertEquals(writeJson('"\\\n\0', { depthMax: 0 }), '"\\"\\\\\\n\\u0000"');
+});
+
+Deno.test("writeJson() counts the depth of arrays and objects", () => {
+  assertEquals(writeJson(1, { depthMax: 0 }), "1");
+  assertEquals(writeJson([{ a: [] }, []], { depthMax: 3 }), '[{"a":[]},[]]');
+  assertThrows(() => writeJson([], { depthMax: 0 }), RangeError, "nested deeper than 0");
+  assertThrows(() => writeJson([{ a: [] }], { depthMax: 2 }), RangeError, "nested deeper than 2");
+  assertThrows(() => writeJson([[], [{ a: {} }]], { depthMax: 3 }), RangeError, "deeper than 3");
+});
+
+Deno.test("writeJson() throws for what has no form in JSON, wherever it is", () => {
+  const values: [unknown, string][] = [
+    [undefined, "undefined"],
+    [NaN, "NaN"],
+    [-Infinity, "-Infinity"],
+    [1n, "bigint"],
+    [(): void => {}, "function"],
+    [Symbol("x"), "symbol"],
+    [new Uint8Array(1), "bytes have"],
+  ];
+  for (const [value, name] of values) {
+    for (const place of [value, [1, value], { a: { b: value } }, [[value]]]) {
+      assertThrows(() => writeJson(place, { depthMax: 8 }), TypeError, name);
+    }
+  }
+  assertThrows(() => writeJson(new Array(3), { depthMax: 8 }), TypeError, "undefined");
 });

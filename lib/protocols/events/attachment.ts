@@ -47,6 +47,7 @@ export class Attachment {
   /** Begins to ask these addresses of one server. */
   begin(servers: readonly Peer[], now: number, out: Outbox<never>): void {
     this.#servers = servers;
+    this.#heardAt = -Infinity;
     this.#seek(now);
     this.advance(now, out);
   }

@@ -1,20 +1,29 @@
 import { SEQUENCES } from "./wire.ts";
 
-/** A packet on its way. */
-interface OnTheWay<Cargo> {
+/** A packet that was sent. */
+interface Packet<Cargo> {
   readonly sentAt: number;
-  /** What it carried; nothing once it was taken as lost. */
-  cargo: Cargo | undefined;
+  /** What it carried. */
+  readonly cargo: Cargo;
+}
+
+/** What an ACK was for. */
+export interface Acked<Cargo> {
+  readonly cargo: Cargo;
+  /** Whether it was not acked before. */
+  readonly isFirst: boolean;
+  /** Whether it was acked before, or was taken as lost: the other end has it now, or has it again. */
+  readonly isLate: boolean;
 }
 
 /** Before anything is known of the way there and back. */
 const TIMEOUT_MS = 500;
 const TIMEOUT_MS_MIN = 50;
 const TIMEOUT_MS_MAX = 2_000;
-/** What was taken as lost may still be acked, which tells how long the way really is. */
+/** For so long after it was sent a packet may still be acked late, or once more. */
 const LATE_MS = 3_000;
-/** Packets remembered; when there are more the oldest are forgotten. */
-const PACKETS_MAX = 4_096;
+/** Packets on their way, and those of the past, each. */
+const PACKETS_MAX = 2_048;
 /** Of how many packets the share that is lost is an average. */
 const LOSS_PACKETS = 50;
 
@@ -26,10 +35,10 @@ const LOSS_PACKETS = 50;
  * has it, with a lower floor, since ACKs are sent at once.
  */
 export class Acks<Cargo> {
-  /** The oldest first. */
-  readonly #packets = new Map<number, OnTheWay<Cargo>>();
+  /** By sequence number, as are those of the past; the oldest first. */
+  readonly #onTheWay = new Map<number, Packet<Cargo>>();
+  readonly #past = new Map<number, Packet<Cargo> & { wasLost: boolean }>();
   #next: number;
-  #waiting = 0;
   #smoothMs: number | undefined;
   #deviationMs = 0;
   #loss = 0;
@@ -41,7 +50,12 @@ export class Acks<Cargo> {
 
   /** Packets that may still be acked in time. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#onTheWay.size;
+  }
+
+  /** How many may be sent until the oldest would be forgotten. */
+  get room(): number {
+    return PACKETS_MAX - this.#onTheWay.size;
   }
 
   /** The round-trip time in ms, smoothed; undefined before the first ACK. */
@@ -65,51 +79,54 @@ export class Acks<Cargo> {
   send(cargo: Cargo, now: number): number {
     const sequence = this.#next;
     this.#next = (sequence + 1) % SEQUENCES;
-    if (this.#packets.size >= PACKETS_MAX) this.#forget(this.#packets.keys().next().value!);
-    this.#packets.set(sequence, { sentAt: now, cargo });
-    this.#waiting++;
+    if (this.room === 0) this.#onTheWay.delete(this.#onTheWay.keys().next().value!);
+    this.#past.delete(sequence);
+    this.#onTheWay.set(sequence, { sentAt: now, cargo });
     return sequence;
-  }
-
-  /** Whether nothing more should be sent: what is on its way is all that is remembered. */
-  get isFull(): boolean {
-    return this.#waiting >= PACKETS_MAX / 2;
   }
 
   /**
    * An ACK has come.
    *
-   * @returns What it was for: `cargo`, unless that was taken as lost already. Undefined for a number under
-   * which nothing is known.
+   * @returns What it was for; undefined for a number under which nothing is known.
    */
-  acked(sequence: number, now: number): { cargo: Cargo | undefined } | undefined {
-    const packet = this.#packets.get(sequence);
-    if (!packet) return undefined;
-    this.#measured(now - packet.sentAt);
-    if (packet.cargo !== undefined) this.#count(0);
-    this.#forget(sequence);
-    return packet;
+  acked(sequence: number, now: number): Acked<Cargo> | undefined {
+    const packet = this.#onTheWay.get(sequence);
+    if (packet) {
+      this.#measured(now - packet.sentAt);
+      this.#count(0);
+      this.#settle(sequence, packet, false);
+      return { cargo: packet.cargo, isFirst: true, isLate: false };
+    }
+    const past = this.#past.get(sequence);
+    if (!past) return undefined;
+    const isFirst = past.wasLost;
+    // It was slower than the time-out, which therefore has to be longer.
+    if (isFirst) this.#measured(now - past.sentAt);
+    past.wasLost = false;
+    return { cargo: past.cargo, isFirst, isLate: true };
   }
 
   /** Takes what counts as lost by now. */
   takeLost(now: number): Cargo[] {
+    for (const [sequence, { sentAt }] of this.#past) {
+      if (sentAt + LATE_MS > now && this.#past.size <= PACKETS_MAX) break;
+      this.#past.delete(sequence);
+    }
     const lost: Cargo[] = [];
-    const { timeoutMs } = this;
-    for (const [sequence, packet] of this.#packets) {
-      if (packet.sentAt + timeoutMs > now) break;
-      if (packet.cargo !== undefined) {
-        lost.push(packet.cargo);
-        packet.cargo = undefined;
-        this.#waiting--;
-        this.#count(1);
-      } else if (packet.sentAt + LATE_MS <= now) this.#forget(sequence);
+    const sentBefore = now - this.timeoutMs;
+    for (const [sequence, packet] of this.#onTheWay) {
+      if (packet.sentAt > sentBefore) break;
+      lost.push(packet.cargo);
+      this.#count(1);
+      this.#settle(sequence, packet, true);
     }
     return lost;
   }
 
-  #forget(sequence: number): void {
-    if (this.#packets.get(sequence)!.cargo !== undefined) this.#waiting--;
-    this.#packets.delete(sequence);
+  #settle(sequence: number, packet: Packet<Cargo>, wasLost: boolean): void {
+    this.#onTheWay.delete(sequence);
+    this.#past.set(sequence, { ...packet, wasLost });
   }
 
   #count(lost: number): void {

@@ -4,7 +4,7 @@
  * It plays on netsync's server and on the original. That one tells neither what is gone nor what changed
  * between its keyframes; and it numbers the packets of all its clients in one row.
  */
-import { Recent } from "../../parts/recent.ts";
+import { checkRange } from "../../parts/range.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Attachment } from "../events/attachment.ts";
 import { Acks } from "./acks.ts";
@@ -89,30 +89,38 @@ export interface WorldClientEngine extends Engine<WorldClientEvent> {
 
 /** Between pings, when there is nothing else to say: they measure the round-trip time. */
 const PING_MS = 1_000;
+/** Whoever is told of the world without an ACK of the knock knocks again: the telling may be for another. */
+const KNOCK_AGAIN_MS = 1_000;
 /** A server that knows no universes was started again when its time goes back so far. */
 const RESTART_TICKS = 1_000;
-/** So many universes that ended are remembered. */
-const UNIVERSES_MAX = 16;
 
 /** What a server says that tells of its world. */
 type Told = Exclude<ServerMessage, { kind: "full" }>;
 
-/** A client that mirrors a world. */
+/**
+ * A client that mirrors a world.
+ *
+ * @throws {RangeError} An option makes no sense.
+ */
 export function createWorldClient(options: WorldClientEngineOptions): WorldClientEngine {
   return new Client(options);
 }
 
 class Client implements WorldClientEngine {
   readonly #drawDelayMs: number;
+  readonly #silenceMs: number;
   readonly #attachment: Attachment;
-  readonly #acks: Acks<true>;
+  readonly #random: () => number;
+  #acks: Acks<Uint8Array>;
+  /** Whether the server has heard a knock since it was attached, or lost. */
+  #isKnockAcked = false;
+  #knockAt = Infinity;
   readonly #mirror: Mirror;
   readonly #clock = new TickClock();
   readonly #motions = new Map<number, Motion>();
   #arrivals = new Arrivals();
   #hasHeard = false;
   #universe: number | undefined;
-  readonly #pastUniverses = new Recent(UNIVERSES_MAX);
   #isNetsync = false;
   #isSynced = false;
   #total: number | undefined;
@@ -120,9 +128,14 @@ class Client implements WorldClientEngine {
 
   constructor(options: WorldClientEngineOptions) {
     const { drawDelayMs = 100, objectsMax = 65_536, silenceMs = 7_000, random } = options;
+    checkRange("drawDelayMs", drawDelayMs, 0);
+    checkRange("objectsMax", objectsMax, 0);
+    checkRange("silenceMs", silenceMs, 1);
     this.#drawDelayMs = drawDelayMs;
+    this.#silenceMs = silenceMs;
     this.#mirror = new Mirror(objectsMax);
-    this.#acks = new Acks(Math.floor(random() * SEQUENCES));
+    this.#random = random;
+    this.#acks = new Acks(0);
     this.#attachment = new Attachment({
       join: (now) => this.#numbered(KNOCK, now),
       heartbeat: (now) => this.#numbered(PING, now),
@@ -169,9 +182,16 @@ class Client implements WorldClientEngine {
 
   connect(servers: readonly Peer[], now: number, out: Outbox<WorldClientEvent>): void {
     this.#startOver(out);
+    this.#isKnockAcked = false;
+    this.#knockAt = Infinity;
+    // Nothing of another server holds.
+    this.#acks = new Acks(Math.floor(this.#random() * SEQUENCES));
+    this.#arrivals = new Arrivals();
+    this.#clock.setRate(0);
+    this.#tickRateHz = undefined;
+    this.#isNetsync = false;
     this.#hasHeard = false;
     this.#universe = undefined;
-    this.#pastUniverses.clear();
     this.#attachment.begin(servers, now, out);
   }
 
@@ -190,14 +210,21 @@ class Client implements WorldClientEngine {
 
   advance(now: number, out: Outbox<WorldClientEvent>): void {
     this.#acks.takeLost(now);
+    const isHeard = now < this.heardAt + this.#silenceMs;
+    if (isHeard && now >= this.#knockAt) {
+      this.#attachment.say(this.#numbered(KNOCK, now), now, out);
+      this.#knockAt = now + KNOCK_AGAIN_MS;
+    }
     if (!this.#attachment.advance(now, out)) return;
     this.#isSynced = false;
+    this.#isKnockAcked = false;
+    this.#knockAt = Infinity;
     this.#arrivals = new Arrivals();
     out.emit({ kind: "disconnected" });
   }
 
   nextDeadline(): number {
-    return this.#attachment.nextDeadline();
+    return Math.min(this.#attachment.nextDeadline(), this.#knockAt);
   }
 
   remembers(peer: Peer): boolean {
@@ -219,6 +246,8 @@ class Client implements WorldClientEngine {
       return undefined;
     }
     const message = readServerMessage(packet.message);
+    // A server that was started again says nothing before it is knocked at: this is late, or forged.
+    if (this.#isSettled && isTold(message) && this.#isOtherWorld(message)) return "stranger";
     // What has no place was not taken: the server hears of it by the missing ACK.
     if (message.kind === "updates" && !this.#mirror.hasRoomFor(message.updates)) return "too-many";
     out.send(from, encodeAck(packet.sequence));
@@ -227,13 +256,10 @@ class Client implements WorldClientEngine {
       if (!this.isConnected) out.emit({ kind: "full" });
       return undefined;
     }
-    // It was on its way while the server was started again.
-    if (message.universe !== undefined && this.#pastUniverses.has(message.universe)) {
-      return "stranger";
-    }
     this.#attachment.heard(now);
     if (!this.isConnected) {
       this.#attachment.attach(from, now);
+      if (!this.#isKnockAcked) this.#knockAt = now + KNOCK_AGAIN_MS;
       out.emit({ kind: "connected", server: from });
     }
     this.#arrivals.add(packet.sequence);
@@ -242,15 +268,17 @@ class Client implements WorldClientEngine {
   }
 
   #onAck(sequence: number, now: number, out: Outbox<WorldClientEvent>): void {
-    if (!this.#acks.acked(sequence, now)) return;
+    const acked = this.#acks.acked(sequence, now);
+    if (!acked?.isFirst) return;
+    if (acked.cargo === KNOCK) {
+      this.#isKnockAcked = true;
+      this.#knockAt = Infinity;
+    }
     out.emit({ kind: "latency", roundTripMs: this.#acks.roundTripMs! });
   }
 
   #onMessage(message: Told, now: number, out: Outbox<WorldClientEvent>): void {
-    if (this.#isOtherWorld(message)) {
-      if (this.#universe !== undefined) this.#pastUniverses.add(this.#universe);
-      this.#startOver(out);
-    }
+    if (this.#isOtherWorld(message)) this.#startOver(out);
     this.#hasHeard = true;
     this.#universe = message.universe;
     this.#isNetsync ||= message.universe !== undefined;
@@ -295,7 +323,8 @@ class Client implements WorldClientEngine {
       this.#clock.setRate(tickRateHz);
     }
     if (tick !== undefined) this.#clock.hear(tick, now);
-    if (synced !== undefined) {
+    // Of a knock of ours that the server has not heard yet, it cannot speak.
+    if (synced !== undefined && this.#isKnockAcked) {
       for (const id of this.#mirror.settle(synced)) this.#onRemoved(id, out);
       if (!this.#isSynced) out.emit({ kind: "synced", objects: this.objects.size });
       this.#isSynced = true;
@@ -306,6 +335,11 @@ class Client implements WorldClientEngine {
   #onRemoved(id: number, out: Outbox<WorldClientEvent>): void {
     this.#motions.delete(id);
     out.emit({ kind: "removed", id });
+  }
+
+  /** Whether it is known which server this is. */
+  get #isSettled(): boolean {
+    return this.isConnected && this.#isKnockAcked;
   }
 
   /** Whether the server was started again, or is another one: ids and times begin anew. */
@@ -326,8 +360,13 @@ class Client implements WorldClientEngine {
   }
 
   #numbered(message: Uint8Array, now: number): Uint8Array {
-    return encodeMessage(this.#acks.send(true, now), message);
+    return encodeMessage(this.#acks.send(message, now), message);
   }
+}
+
+/** Whether a message is one of the world. */
+function isTold(message: ReturnType<typeof readServerMessage>): message is Told {
+  return message.kind !== "refused" && message.kind !== "full";
 }
 
 /** Of how many packets it is known whether they arrived. */

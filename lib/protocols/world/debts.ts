@@ -24,6 +24,11 @@ export class Debts {
   readonly keyframes = new Set<Entity>();
   /** The tick of the newest snapshot that the client has, by object: its baseline. */
   readonly #baselines = new Map<Entity, number>();
+  /**
+   * The newest snapshot of each object that a client without diffs was sent: it takes whatever comes last
+   * for the newest, so there is one on its way at a time, lest it overtakes another.
+   */
+  readonly #sent = new Map<Entity, { time: number; isOnTheWay: boolean }>();
   /** How often snapshots were lost since the last that arrived. */
   readonly #losses = new Map<Entity, number>();
 
@@ -64,21 +69,37 @@ export class Debts {
       this.traits.delete(entity);
       this.keyframes.delete(entity);
       this.#baselines.delete(entity);
+      this.#sent.delete(entity);
       this.#losses.delete(entity);
     }
   }
 
+  /** Whether an object may be told whole now: it is time, and no older snapshot could come after it. */
+  maySnap(entity: Entity, now: number): boolean {
+    return !this.#sent.get(entity)?.isOnTheWay && (this.snaps.get(entity) ?? now) <= now;
+  }
+
   /** A snapshot leaves: it tells all there is to tell of the object. */
-  onSnapSent(entity: Entity): void {
+  onSnapSent(entity: Entity, time: number, hasDiffs: boolean): void {
     this.snaps.delete(entity);
     this.traits.delete(entity);
     this.keyframes.delete(entity);
+    if (!hasDiffs) this.#sent.set(entity, { time, isOnTheWay: true });
+  }
+
+  /** Something arrived late, or once more: a client without diffs may have taken it for the newest. */
+  onLate(cargo: Cargo, now: number): void {
+    if (cargo.kind !== "snap") return;
+    const { entity, time } = cargo;
+    const newest = this.#sent.get(entity);
+    if (newest && time < newest.time) this.#oweSnap(entity, now);
   }
 
   /** Something arrived. */
   onArrived(cargo: Cargo): void {
     if (cargo.kind !== "snap" || cargo.entity.isRemoved) return;
     const { entity, time } = cargo;
+    this.#settle(entity, time);
     this.#losses.delete(entity);
     if (time > (this.#baselines.get(entity) ?? -1)) this.#baselines.set(entity, time);
   }
@@ -115,6 +136,7 @@ export class Debts {
   }
 
   #onSnapLost(entity: Entity, time: number, now: number, backOffMs: number): void {
+    this.#settle(entity, time);
     if (entity.isRemoved || this.snaps.has(entity)) return;
     if ((this.#baselines.get(entity) ?? -1) >= time) return;
     const losses = this.#losses.get(entity) ?? 0;
@@ -122,6 +144,11 @@ export class Debts {
     const waitMs = losses === 0 ? 0 : Math.min(BACK_OFF_MS_MAX, backOffMs * 2 ** (losses - 1));
     this.snaps.set(entity, now + waitMs);
     this.traits.delete(entity);
+  }
+
+  #settle(entity: Entity, time: number): void {
+    const newest = this.#sent.get(entity);
+    if (newest?.time === time) newest.isOnTheWay = false;
   }
 
   #oweSnap(entity: Entity, now: number): void {
@@ -138,4 +165,4 @@ export class Debts {
   }
 }
 
-const BACK_OFF_MS_MAX = 4_000;
+const BACK_OFF_MS_MAX = 1_000;

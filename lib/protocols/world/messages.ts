@@ -91,8 +91,8 @@ export function readClientMessage({ type, diffs }: JsonObject): Read<ClientMessa
 /** Understands what a server said: netsync's or the original, whose diffs have no type. */
 export function readServerMessage(message: JsonObject): Read<ServerMessage> {
   const { type } = message;
-  if (type === undefined && message.diff === undefined) return UNKNOWN;
-  switch (type ?? "diff") {
+  if (type === undefined) return message.diff === undefined ? UNKNOWN : readDiff(message);
+  switch (type) {
     case "snap":
       return readSnap(message);
     case "diff":
@@ -149,7 +149,8 @@ function readSnap(message: JsonObject): Read<ServerMessage> {
 }
 
 function readDiff({ time, diff, universe }: JsonObject): Read<ServerMessage> {
-  if (!isCount(time) || typeof diff !== "object" || diff === null) return SHAPE;
+  const isObject = typeof diff === "object" && diff !== null && !Array.isArray(diff);
+  if (!isCount(time) || !isObject) return SHAPE;
   const updates: Update[] = [];
   for (const [key, value] of Object.entries(diff)) {
     const update = MESSAGE_ID.test(key) ? readUpdate(Number(key), value) : undefined;

@@ -21,6 +21,8 @@ interface Known {
 
 /** So many ids that are gone are remembered, so that late news do not bring the objects back. */
 const GONE_MAX = 16_384;
+/** An object has no more traits, so that a server cannot fill the memory: more do not fit into a snap. */
+const TRAITS_MAX = 1_024;
 
 /**
  * The world as a client knows it, made of news that arrive in any order.
@@ -124,7 +126,7 @@ export class Mirror {
 function applySnapshot(known: Known, snapshot: Traits, time: number): void {
   if (time < known.wholeAt) return;
   known.wholeAt = time;
-  const later: Record<string, Json> = {};
+  const later: Record<string, Json> = Object.create(null);
   for (const [name, at] of known.laterAt) {
     if (at > time) later[name] = known.traits[name]!;
     else known.laterAt.delete(name);
@@ -135,8 +137,10 @@ function applySnapshot(known: Known, snapshot: Traits, time: number): void {
 
 /** A value counts if it is later than the one that is known. */
 function applyDiff(known: Known, diff: TraitChanges, time: number): void {
-  const changes: Record<string, Json> = {};
+  const changes: Record<string, Json> = Object.create(null);
+  let room = TRAITS_MAX - Object.keys(known.traits).length;
   for (const name of Object.keys(diff)) {
+    if (known.traits[name] === undefined && --room < 0) continue;
     if (time <= (known.laterAt.get(name) ?? known.wholeAt)) continue;
     known.laterAt.set(name, time);
     changes[name] = diff[name]!;

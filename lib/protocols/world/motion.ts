@@ -37,7 +37,9 @@ export class Motion {
       samples[samples.length - 1] = { ...pose, at: last.at };
       return;
     }
-    if (last && at - last.at > STILL_MS) samples.push({ ...last, at: at - tickMs });
+    if (last && at - last.at > STILL_MS) {
+      samples.push({ ...last, at: Math.max(last.at, at - tickMs) });
+    }
     samples.push({ ...pose, at });
     const old = samples.findIndex((sample) => sample.at >= at - HISTORY_MS);
     const excess = Math.max(old - 1, samples.length - SAMPLES_MAX);

@@ -1,12 +1,27 @@
 /** What a server says about its world, as JSON that fits into one datagram each. */
 import { PAYLOAD_BYTES_MAX } from "./wire.ts";
 import { memberOf } from "./traits.ts";
-import type { Entity, Part, World } from "./world.ts";
+import type { Cargo } from "./debts.ts";
+import type { Changes, Entity, Part, World } from "./world.ts";
 
 /** Some JSON, and the things it is about. */
 export interface Payload<Thing> {
   readonly json: Uint8Array;
   readonly things: readonly Thing[];
+}
+
+/** A message that is the same for every client, and what it is about. */
+export interface SharedMessage {
+  readonly json: Uint8Array;
+  readonly cargo: Cargo;
+}
+
+/** A tick's changes, and the messages that tell whoever understands diffs. */
+export interface News {
+  readonly changes: Changes;
+  readonly messages: readonly SharedMessage[];
+  /** Of all messages together. */
+  readonly bytes: number;
 }
 
 /** A snapshot that was written, and for which tick. */
@@ -56,6 +71,23 @@ export class Payloads {
   /** Which objects are gone. */
   removals(entities: readonly Entity[]): Payload<Entity>[] {
     return this.#divided(entities, '"type":"remove"', '"ids":[', "]", ({ id }) => String(id));
+  }
+
+  /** What a tick changed, for whoever was up to date before. */
+  news(changes: Changes): News {
+    const { spawned, changed, reshaped, removed, time } = changes;
+    const messages: SharedMessage[] = [];
+    for (const entity of [...spawned, ...reshaped]) {
+      messages.push({ json: this.snap(entity, false), cargo: { kind: "snap", entity, time } });
+    }
+    for (const { json, things } of this.diffs(changed)) {
+      messages.push({ json, cargo: { kind: "diff", parts: things, time } });
+    }
+    for (const { json, things } of this.removals(removed)) {
+      messages.push({ json, cargo: { kind: "removal", entities: things } });
+    }
+    const bytes = messages.reduce((sum, { json }) => sum + json.length, 0);
+    return { changes, messages, bytes };
   }
 
   /**

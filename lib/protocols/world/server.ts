@@ -8,16 +8,25 @@
  *
  * An ACK is right when it has a number that this address was sent: who forges its address has to guess.
  */
-import { Budget } from "../../parts/budget.ts";
 import { Histogram } from "../../parts/histogram.ts";
 import { Metronome } from "../../parts/metronome.ts";
+import { checkRange } from "../../parts/range.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
+import { Guests, type Obstacle } from "./guests.ts";
 import { type ClientMessage, FULL, readClientMessage } from "./messages.ts";
-import { Payloads } from "./payloads.ts";
-import { type News, type SharedMessage, type Source, Subscriber } from "./subscriber.ts";
-import { decodePacket, encodeAck, encodeMessage, looksLikeAck, SEQUENCES } from "./wire.ts";
-import type { WireRefusal } from "./wire.ts";
-import type { Changes, Entity, World } from "./world.ts";
+import { type News, Payloads } from "./payloads.ts";
+import { type Lagging, Rounds } from "./rounds.ts";
+import { type Source, Subscriber } from "./subscriber.ts";
+import {
+  decodePacket,
+  encodeAck,
+  encodeMessage,
+  looksLikeAck,
+  SENT_BYTES_MAX,
+  SEQUENCES,
+  type WireRefusal,
+} from "./wire.ts";
+import type { Changes, World } from "./world.ts";
 
 /**
  * Why a datagram had no effect: see {@link WireRefusal}, or
@@ -34,8 +43,7 @@ export type WorldRefusal =
   | "shape"
   | "stranger"
   | "rate"
-  | "full"
-  | "full-network";
+  | Obstacle;
 
 /** Why a client is gone: it said so, or acked nothing. */
 export type WorldDeparture = "stopped" | "silent";
@@ -48,8 +56,7 @@ export type WorldServerEvent =
   | { kind: "left"; peer: Peer; reason: WorldDeparture }
   /** A datagram had no effect. */
   | { kind: "refused"; peer: Peer; reason: WorldRefusal }
-  /** Sending took so long that some were told of fewer ticks than there were. At most every 10 s. */
-  | { kind: "lagging"; toldShare: number }
+  | Lagging
   /** The server stood still for so long that the world did too. At most every 10 s. */
   | { kind: "stalled"; lostMs: number };
 
@@ -69,7 +76,9 @@ export interface WorldServerOptions {
   clientsMax?: number;
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
-  /** What one client is sent at most, with the headers of UDP and IP. Default 262,144. */
+  /** Addresses that knocked and have not acked anything yet. More displace the eldest. Default 1,024. */
+  unprovedMax?: number;
+  /** What one client is sent at most, with the headers of UDP and IP, from 1,200. Default 262,144. */
   bytesPerSecond?: number;
   /** The time of day in ms, as `Date.now` gives it. */
   unixMs: () => number;
@@ -121,26 +130,23 @@ export interface WorldServerEngine extends Engine<WorldServerEvent> {
   tick(now: number, out: Outbox<WorldServerEvent>): void;
 }
 
+const TICK_RATE_HZ_MAX = 1_000;
 const UNPROVED_MS = 10_000;
-/** What is sent to addresses of one network before they have acked anything, in bytes. */
-const TRIAL_BUDGET = { perSecond: 2_000, burst: 16_000, keysMax: 4_096 };
-/** Packets that want an ACK, of one network: clients send about one a second. */
-const RECEIVING_BUDGET = { perSecond: 400, burst: 800, keysMax: 4_096 };
-/** Without ticks, clients are looked after this often; */
+/** Clients are looked after this often, also when ticks are rarer; */
 const SERVICE_MS = 50;
-/** and so soon after one came. */
+/** and then so soon after one came. */
 const SERVICE_SOON_MS = 5;
-/** A host this late was asleep. */
+/** A host this late was asleep: nobody could be heard. */
 const ASLEEP_MS = 1_000;
 /** A server that is later than this lets time stand still, rather than be later still. */
 const CATCH_UP_MS = 250;
-/** So many datagrams wait at most before more are added: about 20 ms of sending. */
-const UNSENT_MAX = 2_048;
 const REPORT_MS = 10_000;
-/** A smaller share of clients that are told a tick later is no news. */
-const LATE_SHARE_MIN = 0.2;
 
-/** A server of a world that others replicate. */
+/**
+ * A server of a world that others replicate.
+ *
+ * @throws {RangeError} An option makes no sense.
+ */
 export function createWorldServer(options: WorldServerOptions): WorldServerEngine {
   return new Server(options);
 }
@@ -149,23 +155,14 @@ class Server implements WorldServerEngine {
   readonly lateness = new Histogram();
   readonly #options: Required<Omit<WorldServerOptions, "step">> & WorldServerOptions;
   readonly #source: Source;
-  /** In the order of their coming. */
-  readonly #subscribers = new Map<Peer, Subscriber>();
-  readonly #networks = new Map<string, number>();
-  readonly #trialBudget = new Budget(TRIAL_BUDGET);
-  readonly #receivingBudget = new Budget(RECEIVING_BUDGET);
-  #proved = 0;
+  readonly #guests: Guests;
+  readonly #rounds: Rounds;
   #metronome: Metronome | undefined;
   /** Beats of the metronome that were due so far, those that were left out included. */
   #beats = 0;
   #serviceAt = Infinity;
   #servedAt = -Infinity;
-  /** Whose turn it is to be told first. */
-  #turn = 0;
-  #keyframes: Iterator<Entity> | undefined;
-  #keyframesDue = 0;
   #stalledAt = -Infinity;
-  #told = { ticks: 0, late: 0, since: -Infinity };
 
   constructor(options: WorldServerOptions) {
     this.#options = {
@@ -174,16 +171,26 @@ class Server implements WorldServerEngine {
       silenceMs: 10_000,
       clientsMax: 512,
       clientsPerNetworkMax: 64,
+      unprovedMax: 1_024,
       bytesPerSecond: 262_144,
       ...options,
     };
-    const { world, random, unixMs, tickRateHz } = this.#options;
-    const universe = Math.floor(random() * 2 ** 32);
+    const { world, random, unixMs, tickRateHz, keyframeMs } = this.#options;
+    checkRange("tickRateHz", tickRateHz, 0, TICK_RATE_HZ_MAX);
+    checkRange("keyframeMs", keyframeMs, 0);
+    for (
+      const name of ["silenceMs", "clientsMax", "clientsPerNetworkMax", "unprovedMax"] as const
+    ) {
+      checkRange(name, this.#options[name], 1);
+    }
+    checkRange("bytesPerSecond", this.#options.bytesPerSecond, SENT_BYTES_MAX);
+    this.#guests = new Guests(this.#options);
+    this.#rounds = new Rounds(this.#guests, world, keyframeMs);
     this.#source = {
       world,
-      payloads: new Payloads(world, universe, tickRateHz),
+      payloads: new Payloads(world, Math.floor(random() * 2 ** 32), tickRateHz),
       unixMs,
-      mayProbe: ({ network }, bytes, now) => this.#trialBudget.take(network, now, bytes),
+      mayProbe: ({ network }, bytes, now) => this.#guests.trials.take(network, now, bytes),
     };
   }
 
@@ -193,12 +200,12 @@ class Server implements WorldServerEngine {
 
   census(): WorldCensus {
     const { entities, time } = this.world;
-    const unproved = this.#subscribers.size - this.#proved;
-    return { clients: this.#proved, unproved, objects: entities.size, time };
+    const { proved, size } = this.#guests;
+    return { clients: proved, unproved: size - proved, objects: entities.size, time };
   }
 
   clients(): WorldClientStatus[] {
-    return [...this.#subscribers.values()].filter(({ isProved }) => isProved).map((subscriber) => {
+    return [...this.#guests.values()].filter(({ isProved }) => isProved).map((subscriber) => {
       const { peer, hasDiffs, isSynced } = subscriber;
       return { peer, hasDiffs, isSynced, ...subscriber.path };
     });
@@ -218,11 +225,11 @@ class Server implements WorldServerEngine {
   }
 
   nextDeadline(): number {
-    return Math.min(this.#nextBeatAt(), this.#serviceAt);
+    return Math.min(this.#nextBeatAt(), this.#serviceAt, this.#rounds.nextSliceAt());
   }
 
   remembers(peer: Peer): boolean {
-    return this.#subscribers.has(peer);
+    return this.#guests.get(peer) !== undefined;
   }
 
   tick(now: number, out: Outbox<WorldServerEvent>): void {
@@ -230,7 +237,6 @@ class Server implements WorldServerEngine {
       throw new TypeError("this server makes its ticks itself: give it a tick rate of 0");
     }
     this.#tell(this.world.tick(), now, out);
-    this.#serve(now, out);
   }
 
   // ---- who is there
@@ -241,7 +247,7 @@ class Server implements WorldServerEngine {
     now: number,
     out: Outbox<WorldServerEvent>,
   ): WorldRefusal | undefined {
-    const known = this.#subscribers.get(from);
+    const known = this.#guests.get(from);
     // Cheap before dear: what has no effect anyway is not even read.
     if (!known && looksLikeAck(datagram)) return "stranger";
     const packet = decodePacket(datagram);
@@ -250,7 +256,7 @@ class Server implements WorldServerEngine {
       if (known) this.#onAck(known, packet.sequence, now, out);
       return undefined;
     }
-    if (!this.#receivingBudget.take(from.network, now)) return "rate";
+    if (!this.#guests.received.take(from.network, now)) return "rate";
     // Duplicates are acked too: the first ACK may be lost.
     out.send(from, encodeAck(packet.sequence));
     const message = readClientMessage(packet.message);
@@ -286,36 +292,24 @@ class Server implements WorldServerEngine {
     now: number,
     out: Outbox<WorldServerEvent>,
   ): WorldRefusal | undefined {
-    const { clientsMax, clientsPerNetworkMax, bytesPerSecond, silenceMs, random } = this.#options;
-    const neighbours = this.#networks.get(peer.network) ?? 0;
-    const obstacle = this.#proved >= clientsMax
-      ? "full"
-      : neighbours >= clientsPerNetworkMax
-      ? "full-network"
-      : undefined;
+    const obstacle = this.#guests.obstacleFor(peer);
     if (obstacle) {
       this.#sayFull(peer, now, out);
       return obstacle;
     }
-    // Who is slow to ack makes room: a flood of forged addresses keeps nobody out who acks at once.
-    if (this.#subscribers.size - this.#proved >= clientsMax) this.#displaceEldest(out);
+    const { bytesPerSecond, silenceMs, random } = this.#options;
     const firstSequence = Math.floor(random() * SEQUENCES);
     const options = { bytesPerSecond, silenceMs, firstSequence };
-    this.#subscribers.set(peer, new Subscriber(peer, this.#source, options, hasDiffs, now));
-    this.#networks.set(peer.network, (this.#networks.get(peer.network) ?? 0) + 1);
-    if (this.#subscribers.size === 1) this.#servedAt = now;
-    this.#serviceAt = Math.min(this.#serviceAt, now + SERVICE_SOON_MS);
+    if (this.#guests.size === 0) this.#servedAt = now;
+    this.#guests.add(new Subscriber(peer, this.#source, options, hasDiffs, now));
+    this.#serveWithin(SERVICE_SOON_MS, now);
+    return undefined;
   }
 
   #sayFull(peer: Peer, now: number, out: Outbox<WorldServerEvent>): void {
     const datagram = encodeMessage(Math.floor(this.#options.random() * SEQUENCES), FULL);
-    if (this.#trialBudget.take(peer.network, now, datagram.length)) out.send(peer, datagram);
-  }
-
-  #displaceEldest(out: Outbox<WorldServerEvent>): void {
-    for (const subscriber of this.#subscribers.values()) {
-      if (!subscriber.isProved) return this.#remove(subscriber, "silent", out);
-    }
+    const mayTell = this.#guests.trials.take(peer.network, now, datagram.length);
+    if (mayTell) out.send(peer, datagram);
   }
 
   #onAck(
@@ -334,29 +328,20 @@ class Server implements WorldServerEngine {
 
   #admit(subscriber: Subscriber, now: number, out: Outbox<WorldServerEvent>): void {
     const { peer, hasDiffs } = subscriber;
-    if (this.#proved >= this.#options.clientsMax) {
+    if (this.#guests.isFull) {
       this.#sayFull(peer, now, out);
-      this.#remove(subscriber, "silent", out);
+      this.#guests.remove(subscriber);
       return out.emit({ kind: "refused", peer, reason: "full" });
     }
-    this.#proved++;
-    subscriber.admit(now);
-    this.#serviceAt = Math.min(this.#serviceAt, now + SERVICE_SOON_MS);
+    this.#guests.admit(subscriber, now);
+    this.#serveWithin(SERVICE_SOON_MS, now);
     out.emit({ kind: "joined", peer, hasDiffs });
   }
 
-  #remove(
-    { peer, isProved }: Subscriber,
-    reason: WorldDeparture,
-    out: Outbox<WorldServerEvent>,
-  ): void {
-    this.#subscribers.delete(peer);
-    const neighbours = this.#networks.get(peer.network)! - 1;
-    if (neighbours === 0) this.#networks.delete(peer.network);
-    else this.#networks.set(peer.network, neighbours);
-    if (!isProved) return;
-    this.#proved--;
-    out.emit({ kind: "left", peer, reason });
+  #remove(subscriber: Subscriber, reason: WorldDeparture, out: Outbox<WorldServerEvent>): void {
+    const { peer, isProved } = subscriber;
+    this.#guests.remove(subscriber);
+    if (isProved) out.emit({ kind: "left", peer, reason });
   }
 
   // ---- time
@@ -399,96 +384,35 @@ class Server implements WorldServerEngine {
   // ---- telling everybody
 
   #tell(changes: Changes, now: number, out: Outbox<WorldServerEvent>): void {
-    if (this.#proved === 0) return;
-    const news = this.#newsOf(changes);
-    if (news.messages.length === 0) return;
-    let room = UNSENT_MAX - out.unsent;
-    let late = 0;
-    for (const subscriber of this.#inTurn()) {
-      const mayTell = room >= news.messages.length;
-      if (!mayTell && subscriber.isProved) late++;
-      room -= subscriber.onTick(news, mayTell, now, out);
-    }
-    // Whoever was left out is the first one next time.
-    if (late > 0) this.#turn += this.#subscribers.size - late;
-    this.#reportLag(late, now, out);
+    if (this.#guests.size > 0) this.#lookAfter(this.#source.payloads.news(changes), now, out);
   }
 
-  #newsOf(changes: Changes): News {
-    const { payloads } = this.#source;
-    const { spawned, changed, reshaped, removed, time } = changes;
-    const messages: SharedMessage[] = [];
-    for (const entity of [...spawned, ...reshaped]) {
-      messages.push({
-        json: payloads.snap(entity, false),
-        cargo: { kind: "snap", entity, time },
-      });
-    }
-    for (const { json, things } of payloads.diffs(changed)) {
-      messages.push({ json, cargo: { kind: "diff", parts: things, time } });
-    }
-    for (const { json, things } of payloads.removals(removed)) {
-      messages.push({ json, cargo: { kind: "removal", entities: things } });
-    }
-    const bytes = messages.reduce((sum, { json }) => sum + json.length, 0);
-    return { changes, messages, bytes };
-  }
-
-  #inTurn(): Subscriber[] {
-    const all = [...this.#subscribers.values()];
-    const first = all.length === 0 ? 0 : this.#turn % all.length;
-    return first === 0 ? all : [...all.slice(first), ...all.slice(0, first)];
-  }
-
-  /** Looks after everybody: what is owed or lost, heartbeats, and who is gone. */
+  /** Goes on with a round; or begins one, if no tick did. */
   #serve(now: number, out: Outbox<WorldServerEvent>): void {
-    if (this.#subscribers.size === 0) {
-      this.#serviceAt = Infinity;
-      return;
-    }
-    const sinceMs = now - this.#servedAt;
+    this.#rounds.advance(now, out);
+    if (now < this.#serviceAt) return;
+    this.#serviceAt = Infinity;
+    if (this.#rounds.isBusy) this.#serveWithin(SERVICE_SOON_MS, now);
+    else this.#lookAfter(undefined, now, out);
+  }
+
+  /** Unless ticks come that soon anyway. */
+  #serveWithin(ms: number, now: number): void {
+    const { tickRateHz } = this.#options;
+    const isNeeded = this.#guests.size > 0 && !(1_000 / tickRateHz <= SERVICE_MS);
+    if (isNeeded) this.#serviceAt = Math.min(this.#serviceAt, now + ms);
+  }
+
+  #lookAfter(news: News | undefined, now: number, out: Outbox<WorldServerEvent>): void {
+    const wasAsleep = now - this.#servedAt >= ASLEEP_MS;
     this.#servedAt = now;
-    this.#serviceAt = now + SERVICE_MS;
-    const keyframes = this.#takeKeyframes(sinceMs);
-    let room = UNSENT_MAX - out.unsent;
-    for (const subscriber of this.#inTurn()) {
-      if (sinceMs >= ASLEEP_MS) subscriber.excuse(now);
+    for (const subscriber of this.#guests.values()) {
+      if (wasAsleep) subscriber.excuse(now);
       const patienceMs = subscriber.isProved ? this.#options.silenceMs : UNPROVED_MS;
-      if (now - subscriber.heardAt >= patienceMs) {
-        this.#remove(subscriber, "silent", out);
-        continue;
-      }
-      if (keyframes.length > 0) subscriber.oweKeyframe(keyframes);
-      room -= subscriber.serve(Math.max(0, room), now, out);
+      if (now - subscriber.heardAt >= patienceMs) this.#remove(subscriber, "silent", out);
     }
-    if (this.#subscribers.size === 0) this.#serviceAt = Infinity;
-  }
-
-  /** The objects whose turn it is: all of them once in the time of a keyframe. */
-  #takeKeyframes(sinceMs: number): Entity[] {
-    const { keyframeMs, world: { entities } } = this.#options;
-    if (keyframeMs === 0) return [];
-    this.#keyframesDue += (Math.min(sinceMs, keyframeMs) * entities.size) / keyframeMs;
-    const taken: Entity[] = [];
-    for (let looks = 0; this.#keyframesDue >= 1 && looks <= entities.size; looks++) {
-      const { value, done } = (this.#keyframes ??= entities.values()).next();
-      if (done) {
-        this.#keyframes = undefined;
-        continue;
-      }
-      taken.push(value);
-      this.#keyframesDue--;
-    }
-    return taken;
-  }
-
-  #reportLag(late: number, now: number, out: Outbox<WorldServerEvent>): void {
-    const told = this.#told;
-    told.ticks += this.#proved;
-    told.late += late;
-    if (now - told.since < REPORT_MS) return;
-    const lateShare = told.late / told.ticks;
-    this.#told = { ticks: 0, late: 0, since: now };
-    if (lateShare >= LATE_SHARE_MIN) out.emit({ kind: "lagging", toldShare: 1 - lateShare });
+    this.#serviceAt = Infinity;
+    this.#serveWithin(SERVICE_MS, now);
+    this.#rounds.begin(news, now, out);
   }
 }

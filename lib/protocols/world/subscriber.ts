@@ -2,7 +2,7 @@ import type { Outbox, Peer } from "../engine.ts";
 import { Acks } from "./acks.ts";
 import { type Cargo, Debts } from "./debts.ts";
 import { Pace, PACKET_OVERHEAD_BYTES } from "./pace.ts";
-import type { Payloads } from "./payloads.ts";
+import type { News, Payloads } from "./payloads.ts";
 import { encodeMessage, HEADER_BYTES, SENT_BYTES_MAX } from "./wire.ts";
 import type { Changes, Entity, Part, World } from "./world.ts";
 
@@ -16,24 +16,12 @@ export interface Source {
   readonly mayProbe: (peer: Peer, bytes: number, now: number) => boolean;
 }
 
-/** A message that is the same for every client, and what it is about. */
-export interface SharedMessage {
-  readonly json: Uint8Array;
-  readonly cargo: Cargo;
-}
-
-/** A tick's changes, and the messages that tell whoever understands diffs. */
-export interface News {
-  readonly changes: Changes;
-  readonly messages: readonly SharedMessage[];
-  /** Of all messages together. */
-  readonly bytes: number;
-}
-
 /** Between heartbeats, as the original has it; */
 const HEARTBEAT_MS = 2_000;
-/** and so many in the time after which a client counts as gone. */
+/** so many in the time after which a client counts as gone; */
 const HEARTBEATS_PER_SILENCE = 4;
+/** and this soon when one was lost: where nothing changes they are the only sign of life. */
+const HEARTBEAT_AGAIN_MS = 500;
 /** Who acks nothing but heartbeats for so long gets little more. */
 const STALLED_MS = 1_000;
 const STALLED_TIMEOUTS = 3;
@@ -66,9 +54,11 @@ export class Subscriber {
   #heardAt: number;
   /** Since when nothing but heartbeats was acked, though more was sent. */
   #unansweredSince: number | undefined;
-  /** In the stalled state: one message may be tried. */
-  #mayTry = false;
+  /** When one more message may be tried, in the stalled state. */
+  #tryAt = -Infinity;
   #heartbeatAt = Infinity;
+  /** A lost one is made up for no earlier. */
+  #beatAgainAt = Infinity;
   #syncedAt = -Infinity;
   #isSyncDue = false;
   /** The tick at which the last sync began, and the objects that it still has to bring. */
@@ -139,8 +129,9 @@ export class Subscriber {
       return !this.#isProved && ++this.#guesses >= GUESSES_MAX ? "guessing" : undefined;
     }
     this.#heardAt = now;
-    const { cargo } = answered;
-    if (cargo) this.#onArrived(cargo, now);
+    const { cargo, isFirst, isLate } = answered;
+    if (isFirst) this.#onArrived(cargo, now);
+    if (isLate) this.#debts.onLate(cargo, now);
     return this.#isProved ? undefined : "proved";
   }
 
@@ -158,23 +149,30 @@ export class Subscriber {
   }
 
   /**
-   * A tick changed the world.
+   * A tick changed the world. Whoever is up to date is told what everybody is told; to the others it is owed.
    *
-   * @param mayTell Whether there is room for so many datagrams; otherwise it is told later.
    * @returns How many datagrams were sent.
    */
-  onTick(news: News, mayTell: boolean, now: number, out: Outbox<never>): number {
-    if (!this.#isProved) return 0;
+  tell(news: News, now: number, out: Outbox<never>): number {
     const { changes, messages, bytes } = news;
-    for (const entity of changes.removed) this.#unsynced.delete(entity);
-    const isUpToDate = this.hasDiffs && this.#debts.isClear && !this.#isStalled(now);
-    if (isUpToDate && mayTell && this.#pace.allows(bytes, messages.length, now)) {
-      this.#debts.forget(changes.removed);
-      for (const { json, cargo } of messages) this.#post(json, cargo, now, out);
-      return messages.length;
+    const isUpToDate = this.#isProved && this.hasDiffs && this.#debts.isClear;
+    const mayTell = isUpToDate && !this.#isStalled(now) && this.#acks.room > messages.length &&
+      this.#pace.allows(bytes, messages.length, now);
+    if (!mayTell) {
+      this.owe(changes, now);
+      return 0;
     }
+    for (const entity of changes.removed) this.#unsynced.delete(entity);
+    this.#debts.forget(changes.removed);
+    for (const { json, cargo } of messages) this.#post(json, cargo, now, out);
+    return messages.length;
+  }
+
+  /** A tick changed the world, and it is told of that later. */
+  owe(changes: Changes, now: number): void {
+    if (!this.#isProved) return;
+    for (const entity of changes.removed) this.#unsynced.delete(entity);
     this.#debts.owe(changes, this.hasDiffs, now);
-    return 0;
   }
 
   /**
@@ -186,7 +184,12 @@ export class Subscriber {
     if (!this.#isProved) return this.#probe(now, out);
     const lost = this.#acks.takeLost(now);
     if (lost.length > 0) this.#pace.count("lost", lost.length, now);
-    for (const cargo of lost) this.#debts.onLost(cargo, now, this.#acks.timeoutMs);
+    for (const cargo of lost) {
+      this.#debts.onLost(cargo, now, this.#acks.timeoutMs);
+      if (cargo.kind === "heartbeat") {
+        this.#heartbeatAt = Math.min(this.#heartbeatAt, this.#beatAgainAt);
+      }
+    }
     if (this.#isSyncDue && now - this.#syncedAt >= SYNC_MS) this.#sync(now);
     let sent = 0;
     if (now >= this.#heartbeatAt) {
@@ -241,10 +244,11 @@ export class Subscriber {
 
   #beat(now: number, out: Outbox<never>): void {
     this.#heartbeatAt = now + this.#heartbeatMs;
+    this.#beatAgainAt = now + Math.min(HEARTBEAT_AGAIN_MS, this.#heartbeatMs);
+    if (this.#acks.room === 0) return;
     const synced = this.isSynced ? this.#syncTick : undefined;
     const { payloads, unixMs } = this.#source;
     this.#post(payloads.heartbeat(unixMs(), synced), { kind: "heartbeat" }, now, out);
-    this.#mayTry = true;
   }
 
   #isStalled(now: number): boolean {
@@ -258,11 +262,11 @@ export class Subscriber {
   /** What is owed, as far as it may leave: who is gone, whole objects, traits, and then keyframes. */
   #pay(datagramsMax: number, now: number, out: Outbox<never>): number {
     const isStalled = this.#isStalled(now);
-    if (isStalled && !this.#mayTry) return 0;
-    this.#mayTry = false;
+    if (isStalled && now < this.#tryAt) return 0;
+    this.#tryAt = now + this.#heartbeatMs;
     const payment = new Payment(isStalled ? Math.min(1, datagramsMax) : datagramsMax);
     const post = (json: Uint8Array, cargo: Cargo): boolean => {
-      if (payment.left === 0 || this.#acks.isFull) return false;
+      if (payment.left === 0 || this.#acks.room <= 1) return false;
       if (!this.#pace.allows(json.length, 1, now)) return false;
       this.#post(json, cargo, now, out);
       payment.left--;
@@ -270,7 +274,7 @@ export class Subscriber {
     };
     this.#payRemovals(post) && this.#paySnaps(post, now) &&
       this.#payTraits(post, payment.left, now) &&
-      this.#payKeyframes(post);
+      this.#payKeyframes(post, now);
     return payment.made;
   }
 
@@ -285,8 +289,8 @@ export class Subscriber {
   }
 
   #paySnaps(post: Post, now: number): boolean {
-    for (const [entity, dueAt] of this.#debts.snaps) {
-      if (dueAt <= now && !this.#paySnap(entity, post)) return false;
+    for (const entity of this.#debts.snaps.keys()) {
+      if (this.#debts.maySnap(entity, now) && !this.#paySnap(entity, post)) return false;
     }
     return true;
   }
@@ -295,7 +299,7 @@ export class Subscriber {
     const { payloads, world: { time } } = this.#source;
     const json = payloads.snap(entity, this.#unsynced.has(entity));
     if (!post(json, { kind: "snap", entity, time })) return false;
-    this.#debts.onSnapSent(entity);
+    this.#debts.onSnapSent(entity, time, this.hasDiffs);
     return true;
   }
 
@@ -320,9 +324,9 @@ export class Subscriber {
     return true;
   }
 
-  #payKeyframes(post: Post): boolean {
+  #payKeyframes(post: Post, now: number): boolean {
     for (const entity of this.#debts.keyframes) {
-      if (!this.#paySnap(entity, post)) return false;
+      if (this.#debts.maySnap(entity, now) && !this.#paySnap(entity, post)) return false;
     }
     return true;
   }

@@ -76,7 +76,9 @@ export function isTrait(name: string, value: unknown): value is Json {
   if (!isPhysical(name)) return name.length <= NAME_LENGTH_MAX;
   const wanted: unknown = PHYSICAL_DEFAULTS[name];
   if (!Array.isArray(wanted)) return isFinite(value);
-  return Array.isArray(value) && value.length === wanted.length && value.every(isFinite);
+  // Gaps count: `every` would leave them out.
+  return Array.isArray(value) && value.length === wanted.length &&
+    Array.from(value).every(isFinite);
 }
 
 /** The traits in a snapshot, and others beside them; undefined when it is none. */
@@ -113,20 +115,20 @@ export function writeTrait(name: string, value: Json, decimals: number | undefin
   if (!isTrait(name, value)) {
     throw new TypeError(
       isPhysical(name)
-        ? `${name} is ${shapeOf(name)}, not ${JSON.stringify(value)}`
+        ? `${name} is ${shapeOf(name)}, not ${Array.isArray(value) ? `[${value}]` : String(value)}`
         : `the name of a trait is at most ${NAME_LENGTH_MAX} characters long`,
     );
   }
   if (!isPhysical(name)) return writeJson(value, { depthMax: TRAIT_DEPTH_MAX });
   const factor = decimals === undefined ? undefined : 10 ** decimals;
-  const write = (number: number): string => String(factor ? rounded(number, factor) : number + 0);
+  const write = (number: number): string => String(factor ? rounded(number, factor) : number);
   return Array.isArray(value) ? `[${value.map(write).join(",")}]` : write(value as number);
 }
 
 /** Numbers so large that they have no decimals stay as they are. */
 function rounded(number: number, factor: number): number {
   const scaled = number * factor;
-  return Number.isSafeInteger(Math.round(scaled)) ? Math.round(scaled) / factor + 0 : number;
+  return Number.isSafeInteger(Math.round(scaled)) ? Math.round(scaled) / factor : number;
 }
 
 /** A trait as a member of a JSON object: its name, and its value as {@link writeTrait} has it. */

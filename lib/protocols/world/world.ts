@@ -4,6 +4,7 @@
  * What is done between two ticks is seen by nobody; a tick makes it so. Each trait is written as JSON once
  * when it is changed, and knows at which tick that took effect: what anybody lacks can be told from that.
  */
+import { checkRange } from "../../parts/range.ts";
 import type { Json } from "../../parts/json.ts";
 import {
   DEFAULT_TRAITS,
@@ -136,13 +137,14 @@ export class World {
   /**
    * An empty world.
    *
-   * @throws {RangeError} `decimals` is not from 0 to 15.
+   * @throws {RangeError} An option makes no sense.
    */
   constructor({ decimals, objectsMax = 10_000 }: WorldOptions = {}) {
     const isPossible = Number.isInteger(decimals) && decimals! >= 0 && decimals! <= DECIMALS_MAX;
     if (decimals !== undefined && !isPossible) {
       throw new RangeError(`decimals is a whole number from 0 to ${DECIMALS_MAX}, not ${decimals}`);
     }
+    checkRange("objectsMax", objectsMax, 0);
     this.#decimals = decimals;
     this.#objectsMax = objectsMax;
   }
@@ -176,10 +178,10 @@ export class World {
     }
     const id = this.#nextId;
     const draft: Draft = { texts: new Map(), dirty: new Set(), bytes: 0 };
-    this.#write(id, draft, traitsFrom(DEFAULT_TRAITS, traits));
+    const own = this.#write(id, draft, { ...DEFAULT_TRAITS, ...traits });
     this.#nextId++;
     this.#drafts.set(id, draft);
-    this.#objects.set(id, traitsFrom(DEFAULT_TRAITS, traits));
+    this.#objects.set(id, traitsFrom(DEFAULT_TRAITS, own));
     return id;
   }
 
@@ -192,8 +194,8 @@ export class World {
   update(id: number, changes: TraitChanges): void {
     const draft = this.#drafts.get(id);
     if (!draft) throw new RangeError(`there is no object ${id}`);
-    this.#write(id, draft, changes);
-    this.#objects.set(id, traitsFrom(this.#objects.get(id)!, changes));
+    const own = this.#write(id, draft, changes);
+    this.#objects.set(id, traitsFrom(this.#objects.get(id)!, own));
   }
 
   /** Removes an object. False when it is not there. */
@@ -210,8 +212,11 @@ export class World {
    * Makes what was done since the last tick so. A server calls this; so can a program without one.
    *
    * @param ticks How many have gone by. Default 1.
+   * @throws {RangeError} Time goes forward, by whole ticks.
    */
   tick(ticks = 1): Changes {
+    if (!Number.isInteger(ticks)) throw new RangeError(`${ticks} is no whole number of ticks`);
+    checkRange("ticks", ticks, 1);
     const time = this.#time += ticks;
     const removed = this.#removed;
     this.#removed = [];
@@ -238,13 +243,16 @@ export class World {
     return { time, spawned, changed, reshaped, removed };
   }
 
-  #write(id: number, draft: Draft, changes: TraitChanges): void {
+  /** Returns the changes as copies: what a program does with its own objects later is not seen. */
+  #write(id: number, draft: Draft, changes: TraitChanges): TraitChanges {
     const texts = new Map<string, string | undefined>();
+    const own: Record<string, Json | undefined> = Object.create(null);
     let { bytes } = draft;
     for (const name of Object.keys(changes)) {
       const text = this.#textOf(name, changes[name]);
       bytes += bytesOf(name, text) - bytesOf(name, draft.texts.get(name));
       texts.set(name, text);
+      own[name] = copyOf(changes[name]);
     }
     if (bytes > TRAITS_BYTES_MAX) {
       throw new RangeError(
@@ -259,6 +267,7 @@ export class World {
     }
     draft.bytes = bytes;
     this.#touched.add(id);
+    return own as TraitChanges;
   }
 
   #textOf(name: string, value: Json | undefined): string | undefined {
@@ -266,6 +275,10 @@ export class World {
     if (isPhysical(name)) throw new TypeError(`each object has a ${name}: it cannot be taken away`);
     return undefined;
   }
+}
+
+function copyOf(value: Json | undefined): Json | undefined {
+  return typeof value === "object" ? structuredClone(value) : value;
 }
 
 function bytesOf(name: string, text: string | undefined): number {
