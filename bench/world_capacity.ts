@@ -105,7 +105,7 @@ const loads: Load[] = [
   { clients: 100, bodies: 200, changing: 1 / 3, traits: 2, decimals: 3 },
   { clients: 100, bodies: 200, changing: 1 / 3, traits: 1, decimals: -1 },
   { clients: 10, originals: 5, bodies: 200, changing: 1 / 3, traits: 1, decimals: 3 },
-  { clients: 10, bodies: 250, changing: 1, traits: 2, decimals: 2 },
+  { clients: 4, bodies: 250, changing: 1, traits: 2, decimals: 2 },
   { clients: 300, bodies: 200, changing: 1 / 3, traits: 1, decimals: 3 },
 ];
 for (const load of loads) console.log(line(await measure(load)));

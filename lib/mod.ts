@@ -150,17 +150,17 @@ export type {
 } from "./protocols/world/traits.ts";
 export type { Json } from "./parts/json.ts";
 export {
-  type Changes,
-  type Entity,
-  type Part,
-  type Told,
+  type Changes as WorldChanges,
+  type Entity as WorldEntity,
+  type Part as WorldPart,
+  type Told as WorldTold,
   World,
   type WorldOptions,
 } from "./protocols/world/world.ts";
 export { type Lagging as WorldLagging } from "./protocols/world/rounds.ts";
 export { type Obstacle as WorldObstacle } from "./protocols/world/guests.ts";
 export type { Pose } from "./protocols/world/motion.ts";
-export type { Effect } from "./protocols/world/mirror.ts";
+export type { Effect as WorldEffect } from "./protocols/world/mirror.ts";
 export { type WireRefusal as WorldWireRefusal } from "./protocols/world/wire.ts";
 export {
   createWorldServer,

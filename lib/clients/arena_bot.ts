@@ -8,7 +8,7 @@ import {
   type PlayerState,
 } from "../protocols/arena/wire.ts";
 import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
-import { Attachment } from "../protocols/events/attachment.ts";
+import { Attachment } from "../protocols/attachment.ts";
 
 /** What a bot tells while it plays. */
 export interface ArenaBotListeners {

@@ -32,10 +32,12 @@ export interface WorldClientEvents {
   heartbeat: { unixSeconds: number };
   /** How long it takes to the server and back, each time that was measured. */
   latency: { roundTripMs: number };
-  /** The server was not heard for too long. Everything stays as it was. */
+  /** The server ended, or was not heard for too long. It is asked again; everything stays as it was. */
   disconnected: Record<never, never>;
   /** It is back. */
   connected: Record<never, never>;
+  /** It is back, but has no free place. It is asked again. */
+  full: Record<never, never>;
 }
 
 /** The server has no place for one more. */
@@ -96,6 +98,11 @@ export class WorldClient implements AsyncDisposable {
   /** Every object, by id, as it was told last. */
   get objects(): ReadonlyMap<number, Traits> {
     return this.#engine.objects;
+  }
+
+  /** Whether the server tells us of its world. */
+  get isConnected(): boolean {
+    return this.#engine.isConnected;
   }
 
   /** The newest tick of which there was news; -1 before the first. */
@@ -186,6 +193,7 @@ export class WorldClient implements AsyncDisposable {
     switch (event.kind) {
       case "connected":
       case "disconnected":
+      case "full":
         return this.#listeners.tell(event.kind, {});
       case "spawned":
       case "changed":
@@ -196,7 +204,6 @@ export class WorldClient implements AsyncDisposable {
         const { kind, ...rest } = event;
         return this.#listeners.tell(kind, rest as never);
       }
-      case "full":
       case "refused":
         return;
       default:

@@ -52,6 +52,10 @@ export interface WorldServerEvents {
   joined: { address: string; hasDiffs: boolean };
   /** It is gone. */
   left: { address: string; reason: WorldDeparture };
+  /** Sending takes so long that only this share of the clients is told of a tick at once. */
+  lagging: { toldShare: number };
+  /** The computer did not let the server run: the world stood still for so long. */
+  stalled: { lostMs: number };
 }
 
 /**
@@ -158,8 +162,9 @@ export class WorldServer implements AsyncDisposable {
     return this.#listeners.on(kind, listener);
   }
 
-  /** Sends what is queued, then closes the port. */
+  /** Tells the clients, sends what is queued, and closes the port. */
   close(): Promise<void> {
+    this.#host.act((now, out) => this.#engine.close(now, out));
     return this.#host.close();
   }
 
@@ -179,8 +184,9 @@ export class WorldServer implements AsyncDisposable {
       case "refused":
         return this.#onRefused?.(event.reason, event.peer.address);
       case "lagging":
+        return this.#listeners.tell("lagging", { toldShare: event.toldShare });
       case "stalled":
-        return;
+        return this.#listeners.tell("stalled", { lostMs: event.lostMs });
       default:
         event satisfies never;
     }

@@ -4,7 +4,7 @@ import { nowAndThen } from "../clients/now_and_then.ts";
 import type { PortOptions } from "../hosts/open_port.ts";
 import { openTcp, type TcpCounters, TcpHost, type TcpListener } from "../hosts/tcp.ts";
 import { openUdp, type UdpCounters, UdpHost, type UdpSocket } from "../hosts/udp.ts";
-import type { Engine, StreamEngine } from "../protocols/engine.ts";
+import type { Engine, Outbox, StreamEngine } from "../protocols/engine.ts";
 import { CommandFailure } from "./options.ts";
 import type { Transport } from "./service.ts";
 
@@ -23,6 +23,8 @@ interface Service<Opened, Counters> {
 export interface UdpService<Event> extends Service<UdpSocket, UdpCounters> {
   engine: Engine<Event>;
   onEvent: (event: Event) => void;
+  /** Called at the end: time to tell peers. */
+  onStopping?: (now: number, out: Outbox<Event>) => void;
 }
 
 /** What {@link runTcpService} needs. */
@@ -44,13 +46,23 @@ const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGBREAK"];
  * @throws {CommandFailure} The port cannot be had.
  */
 export function runUdpService<Event>(service: UdpService<Event>): Promise<UdpCounters> {
-  const { engine, logger, onEvent } = service;
-  return run("UDP", service, openUdp, (socket) =>
-    new UdpHost(engine, socket, {
+  const { engine, logger, onEvent, onStopping } = service;
+  return run("UDP", service, openUdp, (socket) => {
+    const host = new UdpHost(engine, socket, {
       onEvent,
       onFault: faultLog(logger),
       onSendFailure: sendFailureLog(logger),
-    }));
+    });
+    return {
+      get counters(): UdpCounters {
+        return host.counters;
+      },
+      close(): Promise<void> {
+        if (onStopping) host.act(onStopping);
+        return host.close();
+      },
+    };
+  });
 }
 
 /** The same with a TCP port. */

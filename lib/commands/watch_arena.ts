@@ -1,25 +1,20 @@
 /** `netsync watch arena HOST[:PORT]`: the world of a running arena, live. */
 import { ARENA_PORT, ArenaClient } from "../clients/arena.ts";
-import { printLine } from "../observe/output.ts";
+import { printEvent, printLine } from "../observe/output.ts";
 import type { PlayerState } from "../protocols/arena/wire.ts";
-import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
-import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
+import type { Grammar } from "./options.ts";
 import { Screen } from "./screen.ts";
-import { stopSignal } from "./running.ts";
+import { watch, WATCH_OPTIONS } from "./watching.ts";
 import { drawArena } from "./arena_picture.ts";
 
-const options = {
-  json: flagOption("print one JSON object a line for everything the server tells"),
-};
-
 /** What the command takes. */
-export const grammar: Grammar<typeof options> = {
+export const grammar: Grammar<typeof WATCH_OPTIONS> = {
   command: "netsync watch arena",
   positionals: "HOST[:PORT]",
   positionalsMax: 1,
   about: `Draws the world of an arena in a terminal; otherwise prints who comes and goes.
 The protocol knows no spectators: to the others, the watcher is a player who stands still.`,
-  options,
+  options: WATCH_OPTIONS,
 };
 
 const REDRAW_MS = 50;
@@ -28,32 +23,23 @@ const SUMMARY_MS = 1_000;
 const SILENCE_MS = 5_000;
 
 /** Watches until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const parsed = readWords(words, grammar);
-  if (parsed.help) return void printLine(helpOf(grammar));
-  const { positionals: [address], values: { json } } = parsed;
-  const server = readServer(address, "netsync watch arena", ARENA_PORT);
-  const client = await joined(ArenaClient.connect(server, { timeoutMs: CONNECT_TIMEOUT_MS }));
-  const stop = stopSignal(); // Until now a signal ends this at once.
-  const end = json
-    ? printEverything(client)
-    : Deno.stdout.isTerminal()
-    ? drawArenaOf(client, address!)
-    : printChanges(client);
-  await stop.received;
-  end();
-  await client.close();
-  stop.ignore();
+export function run(words: readonly string[]): Promise<void> {
+  return watch(words, {
+    grammar,
+    defaultPort: ARENA_PORT,
+    connect: ArenaClient.connect,
+    picture: drawArenaOf,
+    lines: printChanges,
+    everything: printEverything,
+  });
 }
 
 function printEverything(client: ArenaClient): () => void {
-  const print = (event: string, facts: object): void =>
-    void printLine(JSON.stringify({ time: new Date().toISOString(), event, ...facts }));
-  print("watching", { number: client.number });
-  client.on("welcomed", ({ number }) => print("watching", { number }));
-  client.on("players", (players) => print("players", { players }));
-  client.on("left", ({ number }) => print("left", { number }));
-  client.on("bullets", (bullets) => print("bullets", { bullets }));
+  printEvent("watching", { number: client.number });
+  client.on("welcomed", ({ number }) => printEvent("watching", { number }));
+  client.on("players", (players) => printEvent("players", { players }));
+  client.on("left", ({ number }) => printEvent("left", { number }));
+  client.on("bullets", (bullets) => printEvent("bullets", { bullets }));
   return (): void => {};
 }
 

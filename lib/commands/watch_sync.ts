@@ -1,6 +1,6 @@
 /** `netsync watch [sync] HOST[:PORT]`: the states on a running sync server, live. */
 import { SYNC_PORT, SyncClient } from "../clients/sync.ts";
-import { printLine } from "../observe/output.ts";
+import { printEvent, printLine } from "../observe/output.ts";
 import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
 import { Screen } from "./screen.ts";
@@ -45,8 +45,8 @@ export async function run(words: readonly string[]): Promise<void> {
 
 function printChanges(client: SyncClient, json: boolean): void {
   const print = (event: string, id: string, state?: string): void => {
+    if (json) return void printEvent(event, { id, state });
     const time = new Date().toISOString();
-    if (json) return void printLine(JSON.stringify({ time, event, id, state }));
     const text = state === undefined ? "" : ` ${printable(state, STATE_CHARACTERS_MAX)}`;
     printLine(`${time.slice(11, 23)} ${id} ${event}${text}`);
   };

@@ -1,27 +1,22 @@
 /** `netsync watch world HOST[:PORT]`: the world on a running server, live. */
 import { WorldClient } from "../clients/world_client.ts";
 import { WORLD_PORT } from "../clients/world_server.ts";
-import { printLine } from "../observe/output.ts";
-import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
-import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
-import { stopSignal } from "./running.ts";
+import { printEvent, printLine } from "../observe/output.ts";
+import type { Grammar } from "./options.ts";
 import { Screen } from "./screen.ts";
+import { watch, WATCH_OPTIONS } from "./watching.ts";
 import { printable } from "./terminal.ts";
 import { colorOf, type DrawnObject, drawWorld, reachOf } from "./world_picture.ts";
 
-const options = {
-  json: flagOption("print one JSON object a line for everything the server tells"),
-};
-
 /** What the command takes. */
-export const grammar: Grammar<typeof options> = {
+export const grammar: Grammar<typeof WATCH_OPTIONS> = {
   command: "netsync watch world",
   positionals: "HOST[:PORT]",
   positionalsMax: 1,
   about:
     `Draws a world from above in a terminal, with latency and loss; otherwise prints what comes and
 goes. Traits called name and color, [red, green, blue], are shown.`,
-  options,
+  options: WATCH_OPTIONS,
 };
 
 const REDRAW_MS = 50;
@@ -31,36 +26,30 @@ const SILENCE_MS = 5_000;
 const LABEL_LENGTH_MAX = 16;
 
 /** Watches until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const parsed = readWords(words, grammar);
-  if (parsed.help) return void printLine(helpOf(grammar));
-  const { positionals: [address], values: { json } } = parsed;
-  const server = readServer(address, "netsync watch world", WORLD_PORT);
-  const client = await joined(WorldClient.connect(server, { timeoutMs: CONNECT_TIMEOUT_MS }));
-  const stop = stopSignal(); // Until now a signal ends this at once.
-  const end = json
-    ? printEverything(client)
-    : Deno.stdout.isTerminal()
-    ? drawObjectsOf(client, address!)
-    : printChanges(client);
-  await stop.received;
-  end();
-  await client.close();
-  stop.ignore();
+export function run(words: readonly string[]): Promise<void> {
+  return watch(words, {
+    grammar,
+    defaultPort: WORLD_PORT,
+    connect: WorldClient.connect,
+    picture: drawObjectsOf,
+    lines: printChanges,
+    everything: printEverything,
+  });
 }
 
 function printEverything(client: WorldClient): () => void {
-  const print = (event: string, facts: object): void =>
-    void printLine(JSON.stringify({ time: new Date().toISOString(), event, ...facts }));
-  print("watching", { objects: client.objects.size });
-  client.on("spawned", (what) => print("spawned", what));
-  client.on("changed", ({ id, changes }) => print("changed", { id, changes }));
-  client.on("removed", (what) => print("removed", what));
-  client.on("synced", (what) => print("synced", what));
-  client.on("heartbeat", (what) => print("heartbeat", { ...what, tick: client.time }));
-  client.on("latency", (what) => print("latency", { ...what, loss: client.loss }));
-  client.on("disconnected", (what) => print("disconnected", what));
-  client.on("connected", (what) => print("connected", what));
+  printEvent("watching", { objects: client.objects.size });
+  client.on("spawned", (what) => printEvent("spawned", what));
+  client.on("changed", ({ id, changes }) => {
+    const gone = Object.keys(changes).filter((name) => changes[name] === undefined);
+    printEvent("changed", { id, changes, ...gone.length > 0 && { gone } });
+  });
+  client.on("removed", (what) => printEvent("removed", what));
+  client.on("synced", (what) => printEvent("synced", what));
+  client.on("heartbeat", (what) => printEvent("heartbeat", { ...what, tick: client.time }));
+  client.on("latency", (what) => printEvent("latency", { ...what, loss: client.loss }));
+  client.on("disconnected", (what) => printEvent("disconnected", what));
+  client.on("connected", (what) => printEvent("connected", what));
   return (): void => {};
 }
 

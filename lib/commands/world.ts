@@ -109,6 +109,7 @@ export async function run(words: readonly string[]): Promise<void> {
     hostname: values.host,
     logger,
     onEvent: (event) => observer.observe(event),
+    onStopping: (now, out) => engine.close(now, out),
     onListening: (socket) =>
       announce(socket, {
         service: "world",

@@ -25,6 +25,10 @@ export interface WorldPicture {
 const ASPECT = 2;
 /** Something this much heavier than the lightest is drawn larger. */
 const HEAVY_FACTOR = 100;
+/** What is farther is not looked for. */
+const FAR_MAX = 1e12;
+/** In a picture, when what was far is gone. */
+const SHRINK = 0.99;
 
 /**
  * A world from above as lines of characters: `●` for each object, `◉` for heavy ones, and what it is called.
@@ -49,10 +53,14 @@ export function drawWorld({ columns, rows, objects, reach, inColor }: WorldPictu
   return picture.lines(inColor);
 }
 
-/** How far the farthest object is from the middle, a little more; but not less than before. */
+/** How far the farthest object is from the middle, a little more. It shrinks slowly, lest the view flickers. */
 export function reachOf(objects: readonly DrawnObject[], before: number): number {
-  const farthest = objects.reduce((far, { x, y }) => Math.max(far, Math.abs(x), Math.abs(y)), 1);
-  return farthest <= before ? before : 1.1 * farthest;
+  const farthest = objects.reduce((far, { x, y }) => {
+    const distance = Math.max(Math.abs(x), Math.abs(y));
+    return distance < FAR_MAX ? Math.max(far, distance) : far;
+  }, 1);
+  const shrunk = Math.max(1.1 * farthest, SHRINK * before);
+  return farthest <= before ? Math.min(before, shrunk) : 1.1 * farthest;
 }
 
 /** A trait as a color: three numbers from 0 to 255. */

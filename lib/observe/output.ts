@@ -3,6 +3,7 @@
  * which text is selected, a pipe nobody reads, a full disk. No service may stand still or end for that,
  * so lines are queued and written in the background; what finds no room is lost.
  */
+import { asciiJson } from "../parts/json.ts";
 
 const LINES_MAX = 10_000;
 const CHUNK_LINES_MAX = 256;
@@ -18,6 +19,15 @@ let writing: Promise<void> | undefined;
  */
 export function printLine(line: string): boolean {
   return printText(`${line}\n`);
+}
+
+/**
+ * Prints an event as a line of JSON, with the time of day. It is ASCII: what came from the network can do
+ * nothing to a terminal.
+ */
+export function printEvent(event: string, facts: object): boolean {
+  const time = new Date().toISOString();
+  return printLine(asciiJson(JSON.stringify({ time, event, ...facts })));
 }
 
 /** Prints text without an end of line, as {@link printLine} does. */

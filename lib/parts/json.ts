@@ -103,10 +103,14 @@ export function writeJson(
   return `{${entries.join(`,${space}`)}}`;
 }
 
-/** Every code unit past ASCII as an escape. */
-function quoted(text: string): string {
-  return JSON.stringify(text).replace(
+/** JSON text with every code unit past ASCII as an escape. */
+export function asciiJson(json: string): string {
+  return json.replace(
     /[\x7f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+function quoted(text: string): string {
+  return asciiJson(JSON.stringify(text));
 }

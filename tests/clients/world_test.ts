@@ -419,6 +419,82 @@ Deno.test("WorldClient comes back to the next server at the port, and to a new w
   assertEquals(second.clients.length, 1);
 });
 
+Deno.test("WorldClient hears at once that the server closes, and that the next one is full", async () => {
+  const first = await listen();
+  const { port } = first;
+  await using client = await connect(first);
+  assert(client.isConnected);
+  const events: string[] = [];
+  for (const kind of ["connected", "disconnected", "full"] as const) {
+    client.on(kind, () => events.push(kind));
+  }
+  await until("its place", () => first.clients.length === 1);
+  const begin = performance.now();
+  await first.close();
+  await until("the end", () => !client.isConnected);
+  // Silence would take 7 s.
+  assert(performance.now() - begin < 3_000);
+  await using second = await listen({ port, clientsMax: 1 });
+  const other = await connect(second);
+  await until("the next server to be full", () => events.includes("full"));
+  assert(!client.isConnected);
+  await other.close();
+  await until("it to be back", () => client.isConnected);
+  assertEquals(events.filter((event) => event !== "full"), ["disconnected", "connected"]);
+});
+
+Deno.test("WorldClient.connect() lets listeners hear also what came in the very datagram that connected it", async () => {
+  for (let times = 0; times < 10; times++) {
+    await using server = await listen({ world: worldOf({}, {}, {}) });
+    await using client = await connect(server);
+    const spawned = heard(client, "spawned");
+    await until("all of them", () => client.isSynced);
+    await until("all to be told", () => spawned.length >= 3);
+    assertEquals(spawned.map(({ id }) => id).sort(), [0, 1, 2]);
+  }
+});
+
+Deno.test("WorldServer says that it stood still", async () => {
+  let isBusy = false;
+  await using server = await listen({
+    step(): void {
+      if (!isBusy) return;
+      isBusy = false;
+      for (const end = performance.now() + 500; performance.now() < end;);
+    },
+  });
+  const stalls: number[] = [];
+  server.on("stalled", ({ lostMs }) => stalls.push(lostMs));
+  isBusy = true;
+  await until("word of it", () => stalls.length > 0);
+  assert(stalls[0]! > 100, `${stalls}`);
+});
+
+Deno.test("World.tick() throws where a WorldServer makes the ticks", async () => {
+  await using server = await listen({ tickRateHz: 0 });
+  assertThrows(() => server.world.tick(), TypeError, "call its tick instead");
+  server.tick();
+  assertEquals(server.world.time, 1);
+});
+
+Deno.test("WorldServer.listen() and WorldClient.connect() take undefined for left out", async () => {
+  await using server = await listen({
+    tickRateHz: undefined,
+    keyframeMs: undefined,
+    silenceMs: undefined,
+    clientsMax: undefined,
+    clientsPerNetworkMax: undefined,
+    bytesPerSecond: undefined,
+  });
+  await using client = await connect(server, {
+    timeoutMs: undefined,
+    drawDelayMs: undefined,
+    objectsMax: undefined,
+    silenceMs: undefined,
+  });
+  await until("it to be complete", () => client.isSynced);
+});
+
 Deno.test("WorldServer and WorldClient speak IPv6", async () => {
   await using server = await listen({ hostname: "::1", world: worldOf({ name: "Rock" }) });
   assertEquals(server.addresses, [`[::1]:${server.port}`]);

@@ -75,12 +75,38 @@ Deno.test("drawWorld() changes color no more than needed, and not at all without
   assertEquals(drawWorld({ ...EMPTY, objects })[2], "│●a    ●b    │");
 });
 
-Deno.test("reachOf() sees the farthest object and a little more, and never less than before", () => {
+Deno.test("reachOf() sees the farthest object and a little more, and never nothing", () => {
   assert(Math.abs(reachOf([at(3, -40), at(-20, 5)], 0) - 44) < 1e-9);
-  assertEquals(reachOf([at(3, -40)], 44), 44);
-  assertEquals(reachOf([], 44), 44);
-  assert(reachOf([], 0) >= 1);
-  assert(reachOf([at(0, 0)], 0) >= 1);
+  assert(Math.abs(reachOf([at(60, 0)], 44) - 66) < 1e-9, "it grows at once");
+  for (const objects of [[], [at(0, 0)]]) assert(reachOf(objects, 0) >= 1);
+});
+
+Deno.test("reachOf() leaves the view as it is while the farthest is somewhere near its edge", () => {
+  const reach = reachOf([at(40, 0)], 0);
+  for (const x of [reach, 43, 41, 40]) assertEquals(reachOf([at(x, 0)], reach), reach, `at ${x}`);
+});
+
+Deno.test("reachOf() shrinks slowly when what was far is gone, to what there is", () => {
+  let reach = 1_000;
+  const near = [at(9, -10)];
+  for (let picture = 0; picture < 10_000; picture++) {
+    const next = reachOf(near, reach);
+    assert(next <= reach, `it grows from ${reach} to ${next}`);
+    assert(next >= 0.99 * reach, `it jumps from ${reach} to ${next}`);
+    if (picture === 100) assert(next < 950, `${next}: it does not shrink`);
+    reach = next;
+  }
+  assert(Math.abs(reach - 11) < 1e-9, `${reach} in the end`);
+  for (let picture = 0; picture < 10_000; picture++) reach = reachOf([], reach);
+  assert(reach >= 1 && reach < 2, `${reach} with nothing to be seen`);
+});
+
+Deno.test("reachOf() does not look for what is farther than 1e12, or nowhere", () => {
+  const lost = [at(1e13, 0), at(0, -1.7e308), at(Infinity, 0), at(0, -Infinity), at(NaN, 3)];
+  assert(Math.abs(reachOf([at(40, 0), ...lost], 0) - 44) < 1e-9);
+  assert(reachOf(lost, 0) <= 2);
+  const far = reachOf([at(9e11, 0)], 0);
+  assert(far >= 9e11 && far < 1.1e12, `${far}`);
 });
 
 Deno.test("colorOf() takes three numbers from 0 to 255, keeps them visible, and nothing else", () => {

@@ -10,7 +10,9 @@
  * - an address that is gone, or never came, gets nothing but ACKs and word that there is no place;
  * - who is removed is told as removed only after the world removed it, and nothing is told of it afterwards
  *   but that;
- * - clients and those unproved stay within the limits, in all and of each network, and agree with the events;
+ * - clients stay within the limits, in all and of each network, and so do those unproved; they agree with the
+ *   events;
+ * - what is longer than 512 bytes is not acked;
  * - a client that acks everything has the world as it is, some seconds after everything came to rest;
  * - when everybody is silent the server comes to rest and remembers nobody.
  *
@@ -44,6 +46,7 @@ import { seeds, withSeed } from "../support/seeds.ts";
 const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") ?? 2);
 const ACTIONS = 250;
 const SENT_BYTES_MAX = 1_200;
+const RECEIVED_BYTES_MAX = 512;
 const OVERHEAD_BYTES = 28;
 const UNPROVED_BYTES_MAX = 2_000;
 const STEP_BUG = "a bug in the game";
@@ -79,6 +82,7 @@ const ACTION_KINDS = [
   "guess",
   "stop",
   "ping",
+  "long",
   "mutated",
   "noise",
   "flood",
@@ -101,6 +105,10 @@ interface Known {
   sequence: number | undefined;
   /** What it could ack. */
   waiting: number[];
+  /** The newest tick it was told of. */
+  toldTime: number;
+  /** What it was told to be gone. */
+  readonly gone: Set<number>;
   /** Has an engine of its own that acks all. */
   readonly client: WorldClientEngine | undefined;
 }
@@ -128,7 +136,8 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
 
   constructor(random: Random) {
     this.#random = random;
-    this.#world = new World({ objectsMax: pick(random, [1, 20, 300]), decimals: 3 });
+    const objectsMax = pick(random, [1, 20, 300]);
+    this.#world = new World({ objectsMax, decimals: 3 });
     this.#options = {
       world: this.#world,
       tickRateHz: pick(random, [0, 0.5, 10, 100, 1_000]),
@@ -137,7 +146,8 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
       clientsMax: pick(random, [1, 4, 512]),
       unprovedMax: pick(random, [1, 4, 512]),
       clientsPerNetworkMax: pick(random, [1, 4, 64]),
-      bytesPerSecond: pick(random, [1_200, 50_000, 262_144]),
+      // A big world would take minutes at the least of them.
+      bytesPerSecond: pick(random, [objectsMax > 100 ? 20_000 : 1_200, 50_000, 262_144]),
       unixMs: () => 1_795_230_171_890 + this.#now,
       random,
       step: (_, seconds): void => {
@@ -163,6 +173,8 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
       unacked: 0,
       sequence: undefined,
       waiting: [],
+      toldTime: 0,
+      gone: new Set(),
       client: index % 3 === 0 && this.#listens ? createWorldClient({ random }) : undefined,
     }));
     for (const known of this.#known) this.#byPeer.set(known.peer, known);
@@ -183,6 +195,8 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
     const random = this.#random;
     const known = pick(random, this.#known);
     const sequence = Math.floor(random() * 65_536);
+    // Who acks what it has not heard has itself to blame: clients with an engine do not.
+    if (known.client && ["answer", "guess", "mutated"].includes(action)) return;
     switch (action) {
       case "knock":
         if (known.client) return this.#knock(known);
@@ -199,6 +213,10 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
         return this.#receive(say(sequence, { type: "stop" }), known);
       case "ping":
         return this.#receive(say(sequence, pick<unknown>(random, [{}, { type: "x" }])), known);
+      case "long": {
+        const text = "x".repeat(random() * pick(random, [500, 9_000]));
+        return this.#receive(say(sequence, { type: "knock", text }), known);
+      }
       case "mutated": {
         known.hasAcked = true;
         const ack = encodeAck(pick(random, [...known.waiting, sequence]));
@@ -275,7 +293,9 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
   }
 
   #hand(datagram: Uint8Array, known: Known): void {
-    const { kind } = decodePacket(datagram);
+    const packet = decodePacket(datagram);
+    const isTooLong = packet.kind === "message" && datagram.length > RECEIVED_BYTES_MAX;
+    const kind = isTooLong ? "refused" : packet.kind;
     const wasRemembered = this.#server.remembers(known.peer);
     if (kind === "ack") known.hasAcked = true;
     else if (kind === "message") known.unacked++;
@@ -379,16 +399,15 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
     const { time } = this.#world;
     switch (message.type) {
       case "snap":
-        this.#checkIds([message.id], false);
-        assertEquals(message.time, time);
+        this.#checkNews(known, [message.id as number], message.time as number, false);
         break;
-      case "diff":
-        this.#checkIds(Object.keys(message.diff as object).map(Number), false);
-        assertEquals(message.time, time);
+      case "diff": {
+        const ids = Object.keys(message.diff as object).map(Number);
+        this.#checkNews(known, ids, message.time as number, false);
         break;
+      }
       case "remove":
-        this.#checkIds(message.ids as number[], true);
-        assertEquals(message.time, time);
+        this.#checkNews(known, message.ids as number[], message.time as number, true);
         break;
       case "heartbeat":
         assertEquals(message.tick, time);
@@ -405,11 +424,21 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
     assert(known.bytes + ack < UNPROVED_BYTES_MAX, `${known.bytes} bytes and an ACK`);
   }
 
-  #checkIds(ids: readonly unknown[], areGone: boolean): void {
+  /** News are of now, or of the tick that is being told at the moment. */
+  #checkNews(known: Known, ids: readonly number[], time: number, areGone: boolean): void {
     assert(ids.length > 0);
+    assert(time <= this.#world.time && time >= known.toldTime, `${time} after ${known.toldTime}`);
+    known.toldTime = time;
     for (const id of ids) {
-      assert(this.#ever.has(id as number), `object ${id} never was`);
-      assertEquals(this.#world.entities.has(id as number), !areGone, `object ${id}`);
+      assert(this.#ever.has(id), `object ${id} never was`);
+      const isThere = this.#world.entities.has(id);
+      if (areGone) {
+        assert(!isThere, `object ${id} is there`);
+        known.gone.add(id);
+      } else {
+        assert(isThere || time < this.#world.time, `object ${id} is gone`);
+        assert(!known.gone.has(id), `object ${id} was told to be gone`);
+      }
     }
   }
 
@@ -452,8 +481,9 @@ class ServerFuzzer implements Outbox<WorldServerEvent> {
     const remembered = this.#known.filter(({ peer }) => this.#server.remembers(peer));
     assertEquals(remembered.length, clients + unproved, "remembered");
     const perNetwork = new Map<string, number>();
-    for (const { peer: { network } } of remembered) {
-      perNetwork.set(network, (perNetwork.get(network) ?? 0) + 1);
+    for (const { peer: { network }, hasJoined } of remembered) {
+      const key = `${network} ${hasJoined}`;
+      perNetwork.set(key, (perNetwork.get(key) ?? 0) + 1);
     }
     for (const count of perNetwork.values()) {
       assert(count <= clientsPerNetworkMax!, `${count} of one network`);
@@ -640,7 +670,10 @@ class ClientFuzzer implements Outbox<WorldClientEvent> {
       const tickRate = odd(pick(random, [0, 100, 1e-300, undefined]));
       const synced = random() < 0.5 ? undefined : odd(integer(300));
       message = { type: "heartbeat", time: odd(1.5), tick: time, tickRate, synced, universe };
-    } else message = pick<unknown>(random, [{ type: "full" }, {}, { type: "x" }, { type: [] }]);
+    } else {
+      const types = [undefined, "full", "stop", "x", []];
+      message = { type: pick<unknown>(random, types) };
+    }
     return say(integer(65_536), message);
   }
 

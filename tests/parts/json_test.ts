@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { isFiniteThroughout, parseJsonObject, writeJson } from "../../lib/parts/json.ts";
+import { asciiJson, isFiniteThroughout, parseJsonObject, writeJson } from "../../lib/parts/json.ts";
 
 const utf8 = new TextEncoder();
 const parse = (text: string, depthMax = 8): unknown => parseJsonObject(utf8.encode(text), depthMax);
@@ -97,6 +97,26 @@ Deno.test("isFiniteThroughout() finds a number that is not finite wherever it is
     assertEquals(isFiniteThroughout(JSON.parse(text)), true, text);
   }
   assertEquals(isFiniteThroughout(undefined), true);
+});
+
+Deno.test("asciiJson() leaves JSON the same, and no character that a terminal could take for a command", () => {
+  assertEquals(
+    asciiJson('{"é":"\x7f\x9b31m\u202e😀~"}'),
+    '{"\\u00e9":"\\u007f\\u009b31m\\u202e\\ud83d\\ude00~"}',
+  );
+  for (const space of [undefined, 2]) {
+    fc.assert(fc.property(fc.jsonValue({ stringUnit: "binary" }), (value) => {
+      const json = JSON.stringify(value, undefined, space);
+      const text = asciiJson(json);
+      assertEquals(JSON.parse(text), JSON.parse(json));
+      assert([...text].every((unit) => unit === "\n" || (unit >= " " && unit <= "~")), text);
+    }));
+  }
+});
+
+Deno.test("asciiJson() changes nothing in what is ASCII", () => {
+  const json = JSON.stringify({ a: [1, 'x\n\0\\" ~', null], b: {} });
+  assertEquals(asciiJson(json), json);
 });
 
 Deno.test("writeJson() writes what reads back as the same, in ASCII", () => {

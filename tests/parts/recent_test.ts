@@ -25,6 +25,15 @@ Deno.test("Recent that may hold nothing remembers nothing", () => {
   assertEquals([recent.add(1), recent.has(1), recent.add(1)], [true, false, true]);
 });
 
+Deno.test("Recent.clear() forgets all, and has as much room as before", () => {
+  const recent = new Recent(3);
+  for (const number of [1, 2, 3, 4]) recent.add(number);
+  recent.clear();
+  assertEquals([1, 2, 3, 4].map((number) => recent.has(number)), [false, false, false, false]);
+  assertEquals([4, 3, 2, 1].map((number) => recent.add(number)), [true, true, true, true]);
+  assertEquals([1, 2, 3, 4].map((number) => recent.has(number)), [true, true, true, false]);
+});
+
 Deno.test("Recent does what a plain list would do", () => {
   forEachSeed(100, (seed) => {
     const random = seededRandom(seed);

@@ -118,7 +118,7 @@ const SILENCE_MS = 10_000;
  * backing off, and a heartbeat that says that all is there 2 s later. And a queue may have to drain.
  */
 const EQUAL_MS = 12_000;
-/** Who loses most is slowed down to 16 kB a second, and a big world is more than 100 kB. */
+/** Who loses most is slowed down to 16 kB a second, from where it goes up again by a quarter each 0.5 s. */
 const EQUAL_BIG_MS = 22_000;
 const PEERS_MAX = 64;
 
@@ -419,7 +419,7 @@ class Game {
   #restartServer(): void {
     const random = this.#random;
     const { network, plan } = this;
-    this.#server.stop();
+    this.#server.stop(random() < 0.5);
     const restartsAt = network.now + random() * DOWN_MS_MAX;
     network.at(restartsAt, () => this.#startServer(2));
     // Datagrams that took a long way round.
@@ -527,8 +527,8 @@ function stayTogether(seed: number, { isStill }: { isStill: boolean }): void {
 
 const BYTES_PER_SECOND = 262_144;
 /**
- * What somebody costs who stops acking: what may leave at once, and in the second until it is noticed; then
- * a heartbeat and one message every 2 s.
+ * What somebody costs who stops acking: what may leave at once, and in the second until it is noticed, at the
+ * most there is; then a heartbeat and one message every 2 s, and a few more messages in the first seconds.
  */
 const DEAF_BYTES_MAX = BYTES_PER_SECOND * (1 / 4 + 1.1) + 6 * 1_600;
 
@@ -676,8 +676,14 @@ class Server {
     return this.engine.clients().some(({ peer }) => peer.address === address);
   }
 
-  stop(): void {
+  /** It ends: in an orderly way, or at once. */
+  stop(isOrderly: boolean): void {
     this.#isRunning = false;
+    if (isOrderly) {
+      this.host.act((now, out) => this.engine.close(now, out));
+      // What is queued leaves.
+      if (this.#plan.serverSendMs === 0) this.#network.runUntil(this.#network.now);
+    }
     this.host.close();
   }
 

@@ -1,7 +1,7 @@
 /** The engine of an arena client: joins, acks, plays, and knows who is where. */
 import { Recent } from "../../parts/recent.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
-import { Attachment } from "../events/attachment.ts";
+import { Attachment } from "../attachment.ts";
 import { SEQUENCE_MAX } from "../events/delivery.ts";
 import {
   type Action,

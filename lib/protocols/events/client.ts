@@ -1,7 +1,7 @@
 /** The engine of an event client: joins, acks, and says events. */
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Recent } from "../../parts/recent.ts";
-import { Attachment } from "./attachment.ts";
+import { Attachment } from "../attachment.ts";
 import { SEQUENCE_MAX } from "./delivery.ts";
 import type { EventFormat, FormatRefusal, Payload, Welcome } from "./format.ts";
 

@@ -5,6 +5,8 @@ interface Packet<Cargo> {
   readonly sentAt: number;
   /** What it carried. */
   readonly cargo: Cargo;
+  /** Whether it was taken as lost, and not acked since. */
+  wasLost: boolean;
 }
 
 /** What an ACK was for. */
@@ -19,6 +21,8 @@ export interface Acked<Cargo> {
 /** Before anything is known of the way there and back. */
 const TIMEOUT_MS = 500;
 const TIMEOUT_MS_MIN = 50;
+/** However even the way is: the clock at either end is not. */
+const MARGIN_MS = 30;
 const TIMEOUT_MS_MAX = 2_000;
 /** For so long after it was sent a packet may still be acked late, or once more. */
 const LATE_MS = 3_000;
@@ -35,9 +39,11 @@ const LOSS_PACKETS = 50;
  * has it, with a lower floor, since ACKs are sent at once.
  */
 export class Acks<Cargo> {
+  /** Whether it matters that something that was acked is acked once more. Default true. */
+  remembersAcked = true;
   /** By sequence number, as are those of the past; the oldest first. */
   readonly #onTheWay = new Map<number, Packet<Cargo>>();
-  readonly #past = new Map<number, Packet<Cargo> & { wasLost: boolean }>();
+  readonly #past = new Map<number, Packet<Cargo>>();
   #next: number;
   #smoothMs: number | undefined;
   #deviationMs = 0;
@@ -71,7 +77,7 @@ export class Acks<Cargo> {
   /** After how long without an ACK a packet counts as lost. */
   get timeoutMs(): number {
     if (this.#smoothMs === undefined) return TIMEOUT_MS;
-    const timeoutMs = this.#smoothMs + 4 * this.#deviationMs;
+    const timeoutMs = this.#smoothMs + Math.max(MARGIN_MS, 4 * this.#deviationMs);
     return Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS_MIN, timeoutMs));
   }
 
@@ -81,7 +87,7 @@ export class Acks<Cargo> {
     this.#next = (sequence + 1) % SEQUENCES;
     if (this.room === 0) this.#onTheWay.delete(this.#onTheWay.keys().next().value!);
     this.#past.delete(sequence);
-    this.#onTheWay.set(sequence, { sentAt: now, cargo });
+    this.#onTheWay.set(sequence, { sentAt: now, cargo, wasLost: false });
     return sequence;
   }
 
@@ -95,7 +101,8 @@ export class Acks<Cargo> {
     if (packet) {
       this.#measured(now - packet.sentAt);
       this.#count(0);
-      this.#settle(sequence, packet, false);
+      this.#onTheWay.delete(sequence);
+      if (this.remembersAcked) this.#past.set(sequence, packet);
       return { cargo: packet.cargo, isFirst: true, isLate: false };
     }
     const past = this.#past.get(sequence);
@@ -119,14 +126,11 @@ export class Acks<Cargo> {
       if (packet.sentAt > sentBefore) break;
       lost.push(packet.cargo);
       this.#count(1);
-      this.#settle(sequence, packet, true);
+      packet.wasLost = true;
+      this.#onTheWay.delete(sequence);
+      this.#past.set(sequence, packet);
     }
     return lost;
-  }
-
-  #settle(sequence: number, packet: Packet<Cargo>, wasLost: boolean): void {
-    this.#onTheWay.delete(sequence);
-    this.#past.set(sequence, { ...packet, wasLost });
   }
 
   #count(lost: number): void {

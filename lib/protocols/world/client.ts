@@ -6,8 +6,9 @@
  */
 import { checkRange } from "../../parts/range.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
-import { Attachment } from "../events/attachment.ts";
+import { Attachment } from "../attachment.ts";
 import { Acks } from "./acks.ts";
+import { Arrivals } from "./arrivals.ts";
 import {
   type Heartbeat,
   KNOCK,
@@ -28,7 +29,7 @@ export type WorldClientRefusal = WireRefusal | "unknown" | "shape" | "stranger" 
 export type WorldClientEvent =
   /** The server tells us of its world. */
   | { kind: "connected"; server: Peer }
-  /** The server was not heard for too long. It is asked again; the mirror stays as it was. */
+  /** The server ended, or was not heard for too long. It is asked again; the mirror stays as it was. */
   | { kind: "disconnected" }
   | Effect
   /** An object is gone. */
@@ -46,9 +47,12 @@ export type WorldClientEvent =
 
 /** Options of {@link createWorldClient}. */
 export interface WorldClientEngineOptions {
-  /** How far behind things are drawn: as much as packets are late against each other. Default 100. */
+  /**
+   * How far behind things are drawn, up to 1,500: as long as from one tick to the next, and as much more as
+   * packets are late against each other. Default: 100, or a tick and a half where that is longer.
+   */
   drawDelayMs?: number;
-  /** Objects at most; news of more are refused. Default 65,536. */
+  /** Objects at most; of more nothing is known. Default 65,536. */
   objectsMax?: number;
   /** A server not heard for so long is asked anew to let us in. Default 7,000. */
   silenceMs?: number;
@@ -87,6 +91,9 @@ export interface WorldClientEngine extends Engine<WorldClientEvent> {
   leave(now: number, out: Outbox<WorldClientEvent>): void;
 }
 
+const DRAW_DELAY_MS = 100;
+const DRAW_DELAY_TICKS = 1.5;
+const DRAW_DELAY_MS_MAX = 1_500;
 /** Between pings, when there is nothing else to say: they measure the round-trip time. */
 const PING_MS = 1_000;
 /** Whoever is told of the world without an ACK of the knock knocks again: the telling may be for another. */
@@ -95,7 +102,7 @@ const KNOCK_AGAIN_MS = 1_000;
 const RESTART_TICKS = 1_000;
 
 /** What a server says that tells of its world. */
-type Told = Exclude<ServerMessage, { kind: "full" }>;
+type Told = Exclude<ServerMessage, { kind: "full" | "stop" }>;
 
 /**
  * A client that mirrors a world.
@@ -107,7 +114,7 @@ export function createWorldClient(options: WorldClientEngineOptions): WorldClien
 }
 
 class Client implements WorldClientEngine {
-  readonly #drawDelayMs: number;
+  readonly #drawDelayMs: number | undefined;
   readonly #silenceMs: number;
   readonly #attachment: Attachment;
   readonly #random: () => number;
@@ -119,6 +126,7 @@ class Client implements WorldClientEngine {
   readonly #clock = new TickClock();
   readonly #motions = new Map<number, Motion>();
   #arrivals = new Arrivals();
+  #drawnAt = -Infinity;
   #hasHeard = false;
   #universe: number | undefined;
   #isNetsync = false;
@@ -127,8 +135,8 @@ class Client implements WorldClientEngine {
   #tickRateHz: number | undefined;
 
   constructor(options: WorldClientEngineOptions) {
-    const { drawDelayMs = 100, objectsMax = 65_536, silenceMs = 7_000, random } = options;
-    checkRange("drawDelayMs", drawDelayMs, 0);
+    const { drawDelayMs, objectsMax = 65_536, silenceMs = 7_000, random } = options;
+    checkRange("drawDelayMs", drawDelayMs ?? 0, 0, DRAW_DELAY_MS_MAX);
     checkRange("objectsMax", objectsMax, 0);
     checkRange("silenceMs", silenceMs, 1);
     this.#drawDelayMs = drawDelayMs;
@@ -196,7 +204,11 @@ class Client implements WorldClientEngine {
   }
 
   poseOf(id: number, now: number): Pose | undefined {
-    return this.#motions.get(id)?.poseAt(now - this.#drawDelayMs);
+    const delayMs = Math.max(DRAW_DELAY_MS, DRAW_DELAY_TICKS * this.#clock.tickMs);
+    const delayUsedMs = this.#drawDelayMs ?? Math.min(DRAW_DELAY_MS_MAX, delayMs);
+    // Time does not go back, also when the delay grows.
+    this.#drawnAt = Math.max(this.#drawnAt, now - delayUsedMs);
+    return this.#motions.get(id)?.poseAt(this.#drawnAt);
   }
 
   leave(now: number, out: Outbox<WorldClientEvent>): void {
@@ -215,12 +227,7 @@ class Client implements WorldClientEngine {
       this.#attachment.say(this.#numbered(KNOCK, now), now, out);
       this.#knockAt = now + KNOCK_AGAIN_MS;
     }
-    if (!this.#attachment.advance(now, out)) return;
-    this.#isSynced = false;
-    this.#isKnockAcked = false;
-    this.#knockAt = Infinity;
-    this.#arrivals = new Arrivals();
-    out.emit({ kind: "disconnected" });
+    if (this.#attachment.advance(now, out)) this.#lose(out);
   }
 
   nextDeadline(): number {
@@ -248,12 +255,16 @@ class Client implements WorldClientEngine {
     const message = readServerMessage(packet.message);
     // A server that was started again says nothing before it is knocked at: this is late, or forged.
     if (this.#isSettled && isTold(message) && this.#isOtherWorld(message)) return "stranger";
-    // What has no place was not taken: the server hears of it by the missing ACK.
-    if (message.kind === "updates" && !this.#mirror.hasRoomFor(message.updates)) return "too-many";
     out.send(from, encodeAck(packet.sequence));
     if (message.kind === "refused") return message.reason;
     if (message.kind === "full") {
       if (!this.isConnected) out.emit({ kind: "full" });
+      return undefined;
+    }
+    if (message.kind === "stop") {
+      if (!this.isConnected) return undefined;
+      this.#attachment.release(now);
+      this.#lose(out);
       return undefined;
     }
     this.#attachment.heard(now);
@@ -263,8 +274,15 @@ class Client implements WorldClientEngine {
       out.emit({ kind: "connected", server: from });
     }
     this.#arrivals.add(packet.sequence);
-    this.#onMessage(message, now, out);
-    return undefined;
+    return this.#onMessage(message, now, out);
+  }
+
+  #lose(out: Outbox<WorldClientEvent>): void {
+    this.#isSynced = false;
+    this.#isKnockAcked = false;
+    this.#knockAt = Infinity;
+    this.#arrivals = new Arrivals();
+    out.emit({ kind: "disconnected" });
   }
 
   #onAck(sequence: number, now: number, out: Outbox<WorldClientEvent>): void {
@@ -277,7 +295,11 @@ class Client implements WorldClientEngine {
     out.emit({ kind: "latency", roundTripMs: this.#acks.roundTripMs! });
   }
 
-  #onMessage(message: Told, now: number, out: Outbox<WorldClientEvent>): void {
+  #onMessage(
+    message: Told,
+    now: number,
+    out: Outbox<WorldClientEvent>,
+  ): WorldClientRefusal | undefined {
     if (this.#isOtherWorld(message)) this.#startOver(out);
     this.#hasHeard = true;
     this.#universe = message.universe;
@@ -286,19 +308,22 @@ class Client implements WorldClientEngine {
       case "updates": {
         this.#total = message.total ?? this.#total;
         const at = this.#clock.hear(message.time, now);
+        let isTooMuch = false;
         for (const update of message.updates) {
+          isTooMuch ||= !this.#mirror.hasRoomFor(update);
           const effect = this.#mirror.apply(update, message.time);
           if (effect) this.#onEffect(effect, at, out);
         }
-        return;
+        return isTooMuch ? "too-many" : undefined;
       }
       case "remove":
         for (const id of message.ids) {
           if (this.#mirror.remove(id, message.time)) this.#onRemoved(id, out);
         }
-        return;
+        return undefined;
       case "heartbeat":
-        return this.#onHeartbeat(message, now, out);
+        this.#onHeartbeat(message, now, out);
+        return undefined;
       default:
         message satisfies never;
     }
@@ -354,6 +379,7 @@ class Client implements WorldClientEngine {
   #startOver(out: Outbox<WorldClientEvent>): void {
     for (const id of this.#mirror.clear()) this.#onRemoved(id, out);
     this.#motions.clear();
+    this.#drawnAt = -Infinity;
     this.#clock.reset();
     this.#isSynced = false;
     this.#total = undefined;
@@ -366,40 +392,5 @@ class Client implements WorldClientEngine {
 
 /** Whether a message is one of the world. */
 function isTold(message: ReturnType<typeof readServerMessage>): message is Told {
-  return message.kind !== "refused" && message.kind !== "full";
-}
-
-/** Of how many packets it is known whether they arrived. */
-const ARRIVALS = 512;
-
-/** How many of the last packets arrived, by their sequence numbers. */
-class Arrivals {
-  /** As if numbers did not wrap, so they may be negative. */
-  #first: number | undefined;
-  #newest = -Infinity;
-  readonly #seen = new Array<number | undefined>(ARRIVALS);
-
-  /** The share of the last packets that is missing. */
-  get loss(): number | undefined {
-    if (this.#first === undefined) return undefined;
-    const expected = Math.min(ARRIVALS, this.#newest - this.#first + 1);
-    const arrived = this.#seen.filter((number) => number! > this.#newest - ARRIVALS).length;
-    return Math.max(0, 1 - arrived / expected);
-  }
-
-  add(sequence: number): void {
-    this.#first ??= sequence;
-    const newest = Math.max(this.#newest, this.#first);
-    // The nearest number to the newest that has these lowest 16 bits.
-    const ahead = modulo(sequence - newest + SEQUENCES / 2, SEQUENCES) - SEQUENCES / 2;
-    const number = newest + ahead;
-    if (number <= newest - ARRIVALS) return;
-    this.#newest = Math.max(newest, number);
-    this.#first = Math.min(this.#first, number);
-    this.#seen[modulo(number, ARRIVALS)] = number;
-  }
-}
-
-function modulo(value: number, by: number): number {
-  return ((value % by) + by) % by;
+  return message.kind !== "refused" && message.kind !== "full" && message.kind !== "stop";
 }

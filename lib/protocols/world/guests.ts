@@ -21,90 +21,118 @@ const TRIAL_BYTES = { perSecond: 32, burst: 256 };
 const RECEIVED_PACKETS = { perSecond: 8, burst: 16 };
 const NETWORKS_MAX = 4_096;
 
+/** The same for all networks together: addresses can be forged by the thousand. */
+const ALL_TRIALS_BYTES = { perSecond: 262_144, burst: 524_288, keysMax: 1 };
+/** Packets a second of addresses that nobody knows, in all: an ACK for each is work. */
+const STRANGERS_PACKETS = { perSecond: 2_000, burst: 1_000, keysMax: 1 };
+
 /** Everybody who knocked and was let in, and what each network may cost. */
 export class Guests {
-  /** Bytes to addresses of a network that have acked nothing yet. */
-  readonly trials: Budget;
-  /** Packets of a network that want an ACK. */
-  readonly received: Budget;
+  readonly #trials: Budget;
+  readonly #allTrials = new Budget(ALL_TRIALS_BYTES);
+  readonly #received: Budget;
+  readonly #strangers = new Budget(STRANGERS_PACKETS);
   readonly #options: GuestsOptions;
-  /** In the order of their coming. */
-  readonly #all = new Map<Peer, Subscriber>();
-  readonly #networks = new Map<string, number>();
-  #proved = 0;
+  readonly #byPeer = new Map<Peer, Subscriber>();
+  readonly #proved = new Set<Subscriber>();
+  readonly #unproved = new Set<Subscriber>();
+  readonly #networks = new Map<string, { proved: number; readonly unproved: Set<Subscriber> }>();
 
   constructor(options: GuestsOptions) {
     this.#options = options;
-    this.trials = new Budget(budgetOf(TRIAL_BYTES, options));
-    this.received = new Budget(budgetOf(RECEIVED_PACKETS, options));
+    this.#trials = new Budget(budgetOf(TRIAL_BYTES, options));
+    this.#received = new Budget(budgetOf(RECEIVED_PACKETS, options));
   }
 
   /** Everybody. */
   get size(): number {
-    return this.#all.size;
+    return this.#byPeer.size;
   }
 
-  /** Those who have shown that they hear us. */
-  get proved(): number {
+  /** Those who have shown that they hear us, in the order of their coming. */
+  get proved(): ReadonlySet<Subscriber> {
     return this.#proved;
+  }
+
+  /** Those who have not yet. */
+  get unproved(): ReadonlySet<Subscriber> {
+    return this.#unproved;
   }
 
   /** Whether every place is taken for good. */
   get isFull(): boolean {
-    return this.#proved >= this.#options.clientsMax;
+    return this.#proved.size >= this.#options.clientsMax;
   }
 
   get(peer: Peer): Subscriber | undefined {
-    return this.#all.get(peer);
+    return this.#byPeer.get(peer);
   }
 
   /** Whether it is still here. */
   has(subscriber: Subscriber): boolean {
-    return this.#all.get(subscriber.peer) === subscriber;
+    return this.#byPeer.get(subscriber.peer) === subscriber;
   }
 
-  values(): Iterable<Subscriber> {
-    return this.#all.values();
+  /** Whether a packet from there that wants an ACK may have one. */
+  mayAnswer(peer: Peer, now: number): boolean {
+    // The network's own first: what that refuses is taken from nobody else.
+    if (!this.#received.take(peer.network, now)) return false;
+    return this.#byPeer.has(peer) || this.#strangers.take("", now);
+  }
+
+  /** Whether so many bytes may go to an address that has not acked anything yet. */
+  mayTry({ network }: Peer, bytes: number, now: number): boolean {
+    return this.#trials.take(network, now, bytes) && this.#allTrials.take("", now, bytes);
   }
 
   /** What stands in the way of one more from there. */
   obstacleFor({ network }: Peer): Obstacle | undefined {
     if (this.isFull) return "full";
-    const neighbours = this.#networks.get(network) ?? 0;
+    const neighbours = this.#networks.get(network)?.proved ?? 0;
     return neighbours >= this.#options.clientsPerNetworkMax ? "full-network" : undefined;
   }
 
   /**
    * Takes one in that has not shown yet that it hears us.
    *
-   * The eldest of those makes room: a flood of forged addresses keeps nobody out who acks at once.
+   * The eldest of those makes room, of its own network or of all: a flood of forged addresses keeps nobody
+   * out who acks at once.
    */
   add(subscriber: Subscriber): void {
     const { peer, peer: { network } } = subscriber;
-    if (this.size - this.#proved >= this.#options.unprovedMax) {
-      for (const eldest of this.#all.values()) {
-        if (eldest.isProved) continue;
-        this.remove(eldest);
-        break;
-      }
-    }
-    this.#all.set(peer, subscriber);
-    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
+    const neighbours = this.#networks.get(network)?.unproved ?? new Set();
+    this.#makeRoom(neighbours, this.#options.clientsPerNetworkMax);
+    this.#makeRoom(this.#unproved, this.#options.unprovedMax);
+    this.#byPeer.set(peer, subscriber);
+    this.#unproved.add(subscriber);
+    const known = this.#networks.get(network) ?? { proved: 0, unproved: new Set() };
+    known.unproved.add(subscriber);
+    this.#networks.set(network, known);
   }
 
   /** It has shown that it hears us. */
   admit(subscriber: Subscriber, now: number): void {
-    this.#proved++;
+    this.#unproved.delete(subscriber);
+    this.#proved.add(subscriber);
+    const network = this.#networks.get(subscriber.peer.network)!;
+    network.unproved.delete(subscriber);
+    network.proved++;
     subscriber.admit(now);
   }
 
   remove(subscriber: Subscriber): void {
-    const { peer, peer: { network }, isProved } = subscriber;
-    this.#all.delete(peer);
-    const neighbours = this.#networks.get(network)! - 1;
-    if (neighbours === 0) this.#networks.delete(network);
-    else this.#networks.set(network, neighbours);
-    if (isProved) this.#proved--;
+    const { peer, peer: { network } } = subscriber;
+    this.#byPeer.delete(peer);
+    const known = this.#networks.get(network)!;
+    this.#unproved.delete(subscriber);
+    known.unproved.delete(subscriber);
+    if (this.#proved.delete(subscriber)) known.proved--;
+    if (known.proved + known.unproved.size === 0) this.#networks.delete(network);
+  }
+
+  #makeRoom(subscribers: ReadonlySet<Subscriber>, most: number): void {
+    const [eldest] = subscribers;
+    if (eldest && subscribers.size >= most) this.remove(eldest);
   }
 }
 

@@ -10,7 +10,8 @@
  * | `diff` | client | `time`, `diff`: by id the traits that changed; `universe` |
  * | `remove` | client | `time`, `ids`, `universe` |
  * | `heartbeat` | client | `time` in Unix seconds; `tick`, `tickRate`, `synced`, `universe` |
- * | `full` | client | |
+ * | `full` | client | no place is free |
+ * | `stop` | client | the server ends |
  *
  * `universe` is a number that a server draws when it starts: with another one, ids and times begin anew.
  */
@@ -40,13 +41,13 @@ export type ServerMessage =
     universe: number | undefined;
     /** Objects in the world, if it says so. */
     total: number | undefined;
-    /** Whether it belongs to the first sync. */
-    isInitial: boolean;
   }
   | { kind: "remove"; time: number; ids: readonly number[]; universe: number | undefined }
   | Heartbeat
   /** No place is free. */
-  | { kind: "full" };
+  | { kind: "full" }
+  /** The server ends. */
+  | { kind: "stop" };
 
 /** That the server is there. */
 export interface Heartbeat {
@@ -115,6 +116,8 @@ export function readServerMessage(message: JsonObject): Read<ServerMessage> {
         : SHAPE;
     case "full":
       return { kind: "full" };
+    case "stop":
+      return { kind: "stop" };
     default:
       return UNKNOWN;
   }
@@ -122,7 +125,7 @@ export function readServerMessage(message: JsonObject): Read<ServerMessage> {
 
 /** The message that asks a server to let us in. */
 export const KNOCK = jsonOf({ type: "knock", diffs: true });
-/** The message that says that we leave. */
+/** The message that says that we leave, or that the server ends. */
 export const STOP = jsonOf({ type: "stop" });
 /** The message that wants nothing but an ACK. */
 export const PING = jsonOf({});
@@ -144,7 +147,6 @@ function readSnap(message: JsonObject): Read<ServerMessage> {
     updates: [{ id, traits, isWhole: true }],
     universe: countOf(message.universe),
     total: countOf(message.total),
-    isInitial: message.initial === true,
   };
 }
 
@@ -163,7 +165,6 @@ function readDiff({ time, diff, universe }: JsonObject): Read<ServerMessage> {
     updates,
     universe: countOf(universe),
     total: undefined,
-    isInitial: false,
   };
 }
 

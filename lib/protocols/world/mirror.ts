@@ -1,7 +1,13 @@
 import { Recent } from "../../parts/recent.ts";
 import type { Json } from "../../parts/json.ts";
 import type { Update } from "./messages.ts";
-import { DEFAULT_TRAITS, type TraitChanges, type Traits, traitsFrom } from "./traits.ts";
+import {
+  DEFAULT_TRAITS,
+  isPhysical,
+  type TraitChanges,
+  type Traits,
+  traitsFrom,
+} from "./traits.ts";
 
 /** What an update did to the mirror. */
 export type Effect =
@@ -13,16 +19,26 @@ export type Effect =
 /** An object, or what is known of one of which no snapshot has come. */
 interface Known {
   traits: Traits;
+  /** Of its traits, more or less. */
+  bytes: number;
   /** The tick of its newest snapshot; -1 before the first. */
   wholeAt: number;
+  /** The tick of the newest news. */
+  latestAt: number;
   /** The ticks of traits that were told later than that. */
   readonly laterAt: Map<string, number>;
 }
 
 /** So many ids that are gone are remembered, so that late news do not bring the objects back. */
 const GONE_MAX = 16_384;
-/** An object has no more traits, so that a server cannot fill the memory: more do not fit into a snap. */
-const TRAITS_MAX = 1_024;
+/** What a server can fill the memory with: bytes of one object, more than a datagram holds, */
+const OBJECT_BYTES_MAX = 8_192;
+/** of all of them, */
+const BYTES_MAX = 64 * 2 ** 20;
+/** and objects of which there was no snapshot yet. */
+const HIDDEN_MAX = 4_096;
+/** The physical traits take so many in any case. */
+const PHYSICAL_BYTES = 200;
 
 /**
  * The world as a client knows it, made of news that arrive in any order.
@@ -35,6 +51,7 @@ export class Mirror {
   readonly #objects = new Map<number, Traits>();
   readonly #gone = new Recent(GONE_MAX);
   readonly #objectsMax: number;
+  #bytes = 0;
   #time = -1;
   /** Objects of before that were told again by then, or are gone. */
   #settledAt = -1;
@@ -54,28 +71,37 @@ export class Mirror {
     return this.#time;
   }
 
-  /** Whether there is a place for all of these. */
-  hasRoomFor(updates: readonly Update[]): boolean {
-    if (this.#known.size + updates.length <= this.#objectsMax) return true;
-    const strangers = updates.filter(({ id }) => !this.#known.has(id) && !this.#gone.has(id));
-    return strangers.length === 0 || this.#known.size + strangers.length <= this.#objectsMax;
+  /** Whether these news have a place. */
+  hasRoomFor({ id, isWhole, traits }: Update): boolean {
+    if (this.#gone.has(id)) return true;
+    const known = this.#known.get(id);
+    if (known) {
+      if (this.#bytes < BYTES_MAX && known.bytes < OBJECT_BYTES_MAX) return true;
+      // Where there is much already, it may get other values, but not more.
+      return bytesOf(isWhole ? traits : traitsFrom(known.traits, traits)) <= known.bytes;
+    }
+    if (this.#bytes >= BYTES_MAX) return false;
+    if (!isWhole && this.#known.size - this.#objects.size >= HIDDEN_MAX) return false;
+    return this.#known.size < this.#objectsMax;
   }
 
-  /** Takes news as of a tick. Returns what became of it, if anything did. */
+  /** Takes news as of a tick, if there is a place. Returns what became of it, if anything did. */
   apply(update: Update, time: number): Effect | undefined {
     this.#time = Math.max(this.#time, time);
     const { id } = update;
-    if (this.#gone.has(id)) return undefined;
+    if (this.#gone.has(id) || !this.hasRoomFor(update)) return undefined;
     let known = this.#known.get(id);
     if (!known) {
       // Late news of an object that is gone.
       if (time < this.#settledAt) return undefined;
-      this.#known.set(id, known = { traits: DEFAULT_TRAITS, wholeAt: -1, laterAt: new Map() });
+      this.#known.set(id, known = newKnown());
     }
     const isSpawned = update.isWhole && known.wholeAt < 0;
     const before = known.traits;
+    const bytesBefore = known.bytes;
     if (update.isWhole) applySnapshot(known, update.traits, time);
     else applyDiff(known, update.traits, time);
+    this.#bytes += known.bytes - bytesBefore;
     if (known.wholeAt < 0) return undefined;
     const { traits } = known;
     if (isSpawned) {
@@ -98,9 +124,8 @@ export class Mirror {
   settle(tick: number): number[] {
     this.#settledAt = Math.max(this.#settledAt, tick);
     const gone: number[] = [];
-    for (const [id, { wholeAt, laterAt }] of this.#known) {
-      if (wholeAt >= tick || Math.max(-1, ...laterAt.values()) >= tick) continue;
-      if (this.#forget(id)) gone.push(id);
+    for (const [id, { latestAt }] of this.#known) {
+      if (latestAt < tick && this.#forget(id)) gone.push(id);
     }
     return gone;
   }
@@ -111,12 +136,14 @@ export class Mirror {
     this.#known.clear();
     this.#objects.clear();
     this.#gone.clear();
+    this.#bytes = 0;
     this.#time = -1;
     this.#settledAt = -1;
     return gone;
   }
 
   #forget(id: number): boolean {
+    this.#bytes -= this.#known.get(id)?.bytes ?? 0;
     this.#known.delete(id);
     return this.#objects.delete(id);
   }
@@ -126,27 +153,57 @@ export class Mirror {
 function applySnapshot(known: Known, snapshot: Traits, time: number): void {
   if (time < known.wholeAt) return;
   known.wholeAt = time;
+  known.latestAt = Math.max(known.latestAt, time);
   const later: Record<string, Json> = Object.create(null);
   for (const [name, at] of known.laterAt) {
     if (at > time) later[name] = known.traits[name]!;
     else known.laterAt.delete(name);
   }
   const traits = traitsFrom(snapshot, later);
-  if (!isSame(known.traits, traits)) known.traits = traits;
+  if (isSame(known.traits, traits)) return;
+  known.traits = traits;
+  known.bytes = bytesOf(traits);
 }
 
 /** A value counts if it is later than the one that is known. */
 function applyDiff(known: Known, diff: TraitChanges, time: number): void {
   const changes: Record<string, Json> = Object.create(null);
-  let room = TRAITS_MAX - Object.keys(known.traits).length;
   for (const name of Object.keys(diff)) {
-    if (known.traits[name] === undefined && --room < 0) continue;
     if (time <= (known.laterAt.get(name) ?? known.wholeAt)) continue;
     known.laterAt.set(name, time);
+    known.latestAt = Math.max(known.latestAt, time);
     changes[name] = diff[name]!;
   }
   const traits = traitsFrom(known.traits, changes);
-  if (!isSame(known.traits, traits)) known.traits = traits;
+  if (isSame(known.traits, traits)) return;
+  for (const name of Object.keys(changes)) {
+    known.bytes += sizeOf(name, changes[name]) - sizeOf(name, known.traits[name]);
+  }
+  known.traits = traits;
+}
+
+function newKnown(): Known {
+  return {
+    traits: DEFAULT_TRAITS,
+    bytes: PHYSICAL_BYTES,
+    wholeAt: -1,
+    latestAt: -1,
+    laterAt: new Map(),
+  };
+}
+
+/** Of traits, as JSON. */
+function bytesOf(traits: Traits): number {
+  return Object.keys(traits).reduce(
+    (sum, name) => sum + sizeOf(name, traits[name]),
+    PHYSICAL_BYTES,
+  );
+}
+
+/** What a trait takes besides what each object takes. */
+function sizeOf(name: string, value: Json | undefined): number {
+  if (value === undefined || isPhysical(name)) return 0;
+  return name.length + JSON.stringify(value).length;
 }
 
 function isSame(before: Traits, after: Traits): boolean {

@@ -12,11 +12,14 @@ interface Sample extends Pose {
   readonly at: number;
 }
 
-/** So much of the past is kept. */
-const HISTORY_MS = 2_000;
-const SAMPLES_MAX = 256;
+/** So much of the past is kept: nothing is drawn later. */
+export const HISTORY_MS = 2_000;
+const SAMPLES_MAX = 512;
 /** Of an object not heard of for so long it is assumed that it stood still until a moment ago. */
 const STILL_MS = 250;
+const STILL_TICKS = 3;
+/** How much of a tick passes when the clock is ahead. */
+const SLOW_SHARE = 0.25;
 
 /** Where one object was lately: to be drawn between the places of which there was news. */
 export class Motion {
@@ -34,10 +37,11 @@ export class Motion {
     const last = samples.at(-1);
     const pose = { position, quaternion: normalized(quaternion) };
     if (last && at <= last.at) {
-      samples[samples.length - 1] = { ...pose, at: last.at };
-      return;
+      // The clock went back to where it should be: time goes slower until it is there.
+      if (tickMs > 0) at = last.at + tickMs * SLOW_SHARE;
+      else samples.pop();
     }
-    if (last && at - last.at > STILL_MS) {
+    if (last && at - last.at > Math.max(STILL_MS, STILL_TICKS * tickMs)) {
       samples.push({ ...last, at: Math.max(last.at, at - tickMs) });
     }
     samples.push({ ...pose, at });
@@ -63,8 +67,8 @@ export class Motion {
 
 /** How far a tick may be from where it was expected before the clock is set anew. */
 const JUMP_MS = 1_000;
-/** How much of a delay counts as lasting. */
-const DRIFT = 0.02;
+/** How much later it gets in a millisecond, when everything comes later: no jitter lasts so long. */
+const DRIFT = 0.01;
 
 /**
  * When ticks happened, on the client's clock: as if each had travelled as fast as the fastest lately. So
@@ -74,6 +78,7 @@ export class TickClock {
   #tickMs: number | undefined;
   /** When tick 0 was. */
   #zeroAt: number | undefined;
+  #heardAt = -Infinity;
 
   /** Between two ticks; 0 when they come as they like. */
   get tickMs(): number {
@@ -94,7 +99,8 @@ export class TickClock {
     const zeroAt = now - tick * this.#tickMs;
     const aheadMs = zeroAt - (this.#zeroAt ?? Infinity);
     if (aheadMs < 0 || aheadMs > JUMP_MS) this.#zeroAt = zeroAt;
-    else this.#zeroAt! += DRIFT * aheadMs;
+    else this.#zeroAt! += Math.min(aheadMs, DRIFT * (now - this.#heardAt));
+    this.#heardAt = now;
     return this.#zeroAt! + tick * this.#tickMs;
   }
 

@@ -1,14 +1,14 @@
 import type { Outbox } from "../engine.ts";
 import type { Guests } from "./guests.ts";
-import type { News } from "./payloads.ts";
+import type { News, Payloads } from "./payloads.ts";
 import type { Subscriber } from "./subscriber.ts";
-import type { Entity, World } from "./world.ts";
+import type { Changes, Entity, World } from "./world.ts";
 
-/** Sending took so long that some were told of a tick only later. At most every 10 s. */
+/** Sending takes so long that some ticks are told together with the next one. At most every 10 s. */
 export interface Lagging {
   /** Tells it from other events. */
   kind: "lagging";
-  /** The share of clients that were told at once. */
+  /** The share of ticks that are told at once. */
   toldShare: number;
 }
 
@@ -19,6 +19,8 @@ interface Round {
   readonly recipients: readonly Subscriber[];
   /** Whose turn it is. */
   next: number;
+  /** How many of those who have acked nothing yet were looked at. */
+  probed: number;
 }
 
 /** So many datagrams leave at once: their ACKs find room in the receive queue, which takes 256. */
@@ -27,40 +29,40 @@ const SLICE_DATAGRAMS = 64;
 const SLICE_GAP_MS = 2;
 /** While so many still wait to leave, no more are added. */
 const UNSENT_MAX = 64;
-/** What one client is sent at one visit, at most. */
-const VISIT_DATAGRAMS_MAX = 256;
+/** Of those who have acked nothing yet so many are looked at in between, who get one datagram at most. */
+const UNPROVED_VISITS = 32;
 const REPORT_MS = 10_000;
-/** A smaller share of clients that are told later is no news. */
+/** Fewer ticks that are told later are no news. */
 const LATE_SHARE_MIN = 0.2;
 
 /**
  * Rounds from one client to the next, each telling what changed and what is owed.
  *
  * A round goes in slices, and between them ACKs are received: all at once they would overrun the receive
- * queue, and what was heard would count as lost. When the next round begins before everybody was reached,
- * those left out are told later, together with what comes then; and they are first.
+ * queue, and what was heard would count as lost. Ticks that come before everybody was reached are told
+ * together, by the next round: what many are told is still written once.
  */
 export class Rounds {
   readonly #guests: Guests;
   readonly #world: World;
+  readonly #payloads: Payloads;
   readonly #keyframeMs: number;
   #round: Round | undefined;
   #sliceAt = Infinity;
   #begunAt = -Infinity;
+  /** What changed since the round began. */
+  #pending: Changes | undefined;
+  #unproved: Iterator<Subscriber> | undefined;
   #keyframes: Iterator<Entity> | undefined;
   #keyframesDue = 0;
-  #visits = { all: 0, late: 0, since: -Infinity };
+  #ticks = { all: 0, late: 0, since: -Infinity };
 
   /** @param keyframeMs Every object is told whole again this often; 0 for never. */
-  constructor(guests: Guests, world: World, keyframeMs: number) {
+  constructor(guests: Guests, world: World, payloads: Payloads, keyframeMs: number) {
     this.#guests = guests;
     this.#world = world;
+    this.#payloads = payloads;
     this.#keyframeMs = keyframeMs;
-  }
-
-  /** Whether a round has not reached everybody yet. */
-  get isBusy(): boolean {
-    return this.#round !== undefined;
   }
 
   /** When the next slice is due; `Infinity` between rounds. */
@@ -68,17 +70,19 @@ export class Rounds {
     return this.#sliceAt;
   }
 
-  /** Begins a round: with a tick's news, or only to look after everybody. */
-  begin(news: News | undefined, now: number, out: Outbox<Lagging>): void {
-    const leftOut = this.#leaveOut(now);
+  /** A tick changed the world: everybody is told, by a round that begins now or after this one. */
+  tell(changes: Changes, now: number, out: Outbox<Lagging>): void {
+    this.#ticks.all++;
+    if (this.#isTelling) this.#ticks.late++;
+    this.#pending = this.#pending ? merged(this.#pending, changes) : changes;
     this.#reportLag(now, out);
-    const sinceMs = now - this.#begunAt;
-    this.#begunAt = now;
-    const all = [...this.#guests.values()];
-    const first = leftOut ? Math.max(0, all.indexOf(leftOut)) : 0;
-    const recipients = [...all.slice(first), ...all.slice(0, first)];
-    this.#round = { news, keyframes: this.#takeKeyframes(sinceMs), recipients, next: 0 };
-    this.#sliceAt = now;
+    this.lookAfter(now, out);
+  }
+
+  /** Looks after everybody: a round begins, unless one is under way, which goes on. */
+  lookAfter(now: number, out: Outbox<Lagging>): void {
+    if (this.#pending && !this.#isTelling) this.#round = undefined;
+    if (!this.#round) this.#begin(now);
     this.advance(now, out);
   }
 
@@ -87,38 +91,62 @@ export class Rounds {
     const round = this.#round;
     if (!round || now < this.#sliceAt) return;
     this.#sliceAt = now + SLICE_GAP_MS;
-    let room = out.unsent > UNSENT_MAX ? 0 : SLICE_DATAGRAMS;
     const { recipients } = round;
+    let room = out.unsent > UNSENT_MAX ? 0 : SLICE_DATAGRAMS;
     while (room > 0 && round.next < recipients.length) {
-      room -= this.#visit(recipients[round.next++]!, round, now, out);
+      room -= this.#visit(recipients[round.next++]!, round, room, now, out);
     }
-    if (round.next < recipients.length) return;
+    const areAllProbed = this.#visitUnproved(round, now, out);
+    if (this.#isTelling || (!areAllProbed && !this.#pending)) return;
     this.#round = undefined;
-    this.#sliceAt = Infinity;
-    this.#visits.all += recipients.length;
+    if (this.#pending) this.#begin(this.#sliceAt);
+    else this.#sliceAt = Infinity;
   }
 
-  #visit(subscriber: Subscriber, round: Round, now: number, out: Outbox<never>): number {
+  /** Whether somebody is still to be reached; those who have acked nothing yet can wait. */
+  get #isTelling(): boolean {
+    return this.#round !== undefined && this.#round.next < this.#round.recipients.length;
+  }
+
+  #begin(at: number): void {
+    const sinceMs = at - this.#begunAt;
+    this.#begunAt = at;
+    this.#round = {
+      news: this.#pending && this.#payloads.news(this.#pending),
+      keyframes: this.#takeKeyframes(sinceMs),
+      recipients: [...this.#guests.proved],
+      next: 0,
+      probed: 0,
+    };
+    this.#pending = undefined;
+    this.#sliceAt = at;
+  }
+
+  #visit(
+    subscriber: Subscriber,
+    { news, keyframes }: Round,
+    datagramsMax: number,
+    now: number,
+    out: Outbox<never>,
+  ): number {
     if (!this.#guests.has(subscriber)) return 0;
-    const { news, keyframes } = round;
     const told = news ? subscriber.tell(news, now, out) : 0;
     subscriber.oweKeyframe(keyframes);
-    return told + subscriber.serve(VISIT_DATAGRAMS_MAX, now, out);
+    return told + subscriber.serve(Math.max(1, datagramsMax - told), now, out);
   }
 
-  /** Ends a round that has not reached everybody. Returns the first who was left out. */
-  #leaveOut(now: number): Subscriber | undefined {
-    const round = this.#round;
-    if (!round) return undefined;
-    const { news, keyframes, recipients, next } = round;
-    const leftOut = recipients.slice(next).filter((subscriber) => this.#guests.has(subscriber));
-    for (const subscriber of leftOut) {
-      if (news) subscriber.owe(news.changes, now);
-      subscriber.oweKeyframe(keyframes);
+  /** They have a share of their own: however many knock, nobody else waits for them. */
+  #visitUnproved(round: Round, now: number, out: Outbox<never>): boolean {
+    const { unproved } = this.#guests;
+    for (let visits = 0; visits < UNPROVED_VISITS; visits++) {
+      if (round.probed >= unproved.size) return true;
+      round.probed++;
+      // The next round goes on where this one ends.
+      const { value } = (this.#unproved ??= unproved.values()).next();
+      if (value) value.probe(now, out);
+      else this.#unproved = undefined;
     }
-    this.#visits.all += recipients.length;
-    this.#visits.late += leftOut.length;
-    return leftOut[0];
+    return round.probed >= unproved.size;
   }
 
   /** The objects whose turn it is: all of them once in the time of a keyframe. */
@@ -141,9 +169,35 @@ export class Rounds {
   }
 
   #reportLag(now: number, out: Outbox<Lagging>): void {
-    const { all, late, since } = this.#visits;
-    if (all === 0 || now - since < REPORT_MS) return;
-    this.#visits = { all: 0, late: 0, since: now };
+    const { all, late, since } = this.#ticks;
+    if (now - since < REPORT_MS) return;
+    this.#ticks = { all: 0, late: 0, since: now };
     if (late >= LATE_SHARE_MIN * all) out.emit({ kind: "lagging", toldShare: 1 - late / all });
   }
+}
+
+/** What two ticks changed, as if it had been one. */
+function merged(earlier: Changes, later: Changes): Changes {
+  const isThere = (entity: Entity): boolean => !entity.isRemoved;
+  const spawned = new Set([...earlier.spawned, ...later.spawned].filter(isThere));
+  const reshaped = new Set(
+    [...earlier.reshaped, ...later.reshaped].filter((entity) =>
+      isThere(entity) && !spawned.has(entity)
+    ),
+  );
+  const changed = new Map<Entity, Set<string>>();
+  for (const { entity, names } of [...earlier.changed, ...later.changed]) {
+    if (!isThere(entity) || spawned.has(entity) || reshaped.has(entity)) continue;
+    const known = changed.get(entity);
+    if (!known) changed.set(entity, new Set(names));
+    else for (const name of names) known.add(name);
+  }
+  return {
+    time: later.time,
+    spawned: [...spawned],
+    changed: Array.from(changed, ([entity, names]) => ({ entity, names: [...names] })),
+    reshaped: [...reshaped],
+    // Also what came and went meanwhile: who came meanwhile too may have been told of it.
+    removed: [...earlier.removed, ...later.removed],
+  };
 }

@@ -13,12 +13,13 @@ import { Metronome } from "../../parts/metronome.ts";
 import { checkRange } from "../../parts/range.ts";
 import type { Engine, Outbox, Peer } from "../engine.ts";
 import { Guests, type Obstacle } from "./guests.ts";
-import { type ClientMessage, FULL, readClientMessage } from "./messages.ts";
-import { type News, Payloads } from "./payloads.ts";
+import { type ClientMessage, FULL, readClientMessage, STOP } from "./messages.ts";
+import { Payloads } from "./payloads.ts";
 import { type Lagging, Rounds } from "./rounds.ts";
 import { type Source, Subscriber } from "./subscriber.ts";
 import {
-  decodePacket,
+  decodeHeader,
+  decodePayload,
   encodeAck,
   encodeMessage,
   looksLikeAck,
@@ -122,6 +123,8 @@ export interface WorldServerEngine extends Engine<WorldServerEvent> {
   census(): WorldCensus;
   /** Those who are told everything, in the order of their coming. */
   clients(): WorldClientStatus[];
+  /** Says to those who understand it that the server ends. */
+  close(now: number, out: Outbox<WorldServerEvent>): void;
   /**
    * One tick, whenever it suits.
    *
@@ -131,6 +134,8 @@ export interface WorldServerEngine extends Engine<WorldServerEvent> {
 }
 
 const TICK_RATE_HZ_MAX = 1_000;
+/** What a client may say is short: a longer datagram is not worth reading. */
+const RECEIVED_BYTES_MAX = 512;
 const UNPROVED_MS = 10_000;
 /** Clients are looked after this often, also when ticks are rarer; */
 const SERVICE_MS = 50;
@@ -166,14 +171,14 @@ class Server implements WorldServerEngine {
 
   constructor(options: WorldServerOptions) {
     this.#options = {
-      tickRateHz: 100,
-      keyframeMs: 10_000,
-      silenceMs: 10_000,
-      clientsMax: 512,
-      clientsPerNetworkMax: 64,
-      unprovedMax: 1_024,
-      bytesPerSecond: 262_144,
       ...options,
+      tickRateHz: options.tickRateHz ?? 100,
+      keyframeMs: options.keyframeMs ?? 10_000,
+      silenceMs: options.silenceMs ?? 10_000,
+      clientsMax: options.clientsMax ?? 512,
+      clientsPerNetworkMax: options.clientsPerNetworkMax ?? 64,
+      unprovedMax: options.unprovedMax ?? 1_024,
+      bytesPerSecond: options.bytesPerSecond ?? 262_144,
     };
     const { world, random, unixMs, tickRateHz, keyframeMs } = this.#options;
     checkRange("tickRateHz", tickRateHz, 0, TICK_RATE_HZ_MAX);
@@ -184,13 +189,15 @@ class Server implements WorldServerEngine {
       checkRange(name, this.#options[name], 1);
     }
     checkRange("bytesPerSecond", this.#options.bytesPerSecond, SENT_BYTES_MAX);
+    world.own(this);
     this.#guests = new Guests(this.#options);
-    this.#rounds = new Rounds(this.#guests, world, keyframeMs);
+    const payloads = new Payloads(world, Math.floor(random() * 2 ** 32), tickRateHz);
+    this.#rounds = new Rounds(this.#guests, world, payloads, keyframeMs);
     this.#source = {
       world,
-      payloads: new Payloads(world, Math.floor(random() * 2 ** 32), tickRateHz),
+      payloads,
       unixMs,
-      mayProbe: ({ network }, bytes, now) => this.#guests.trials.take(network, now, bytes),
+      mayProbe: (peer, bytes, now) => this.#guests.mayTry(peer, bytes, now),
     };
   }
 
@@ -200,12 +207,12 @@ class Server implements WorldServerEngine {
 
   census(): WorldCensus {
     const { entities, time } = this.world;
-    const { proved, size } = this.#guests;
-    return { clients: proved, unproved: size - proved, objects: entities.size, time };
+    const { proved, unproved } = this.#guests;
+    return { clients: proved.size, unproved: unproved.size, objects: entities.size, time };
   }
 
   clients(): WorldClientStatus[] {
-    return [...this.#guests.values()].filter(({ isProved }) => isProved).map((subscriber) => {
+    return Array.from(this.#guests.proved, (subscriber) => {
       const { peer, hasDiffs, isSynced } = subscriber;
       return { peer, hasDiffs, isSynced, ...subscriber.path };
     });
@@ -232,11 +239,17 @@ class Server implements WorldServerEngine {
     return this.#guests.get(peer) !== undefined;
   }
 
+  close(now: number, out: Outbox<WorldServerEvent>): void {
+    for (const subscriber of this.#guests.proved) {
+      if (subscriber.hasDiffs) subscriber.say(STOP, now, out);
+    }
+  }
+
   tick(now: number, out: Outbox<WorldServerEvent>): void {
     if (this.#options.tickRateHz > 0) {
       throw new TypeError("this server makes its ticks itself: give it a tick rate of 0");
     }
-    this.#tell(this.world.tick(), now, out);
+    this.#tell(this.world.tick(1, this), now, out);
   }
 
   // ---- who is there
@@ -250,16 +263,19 @@ class Server implements WorldServerEngine {
     const known = this.#guests.get(from);
     // Cheap before dear: what has no effect anyway is not even read.
     if (!known && looksLikeAck(datagram)) return "stranger";
-    const packet = decodePacket(datagram);
-    if (packet.kind === "refused") return packet.reason;
-    if (packet.kind === "ack") {
-      if (known) this.#onAck(known, packet.sequence, now, out);
+    const header = decodeHeader(datagram);
+    if (header.kind === "refused") return header.reason;
+    if (header.kind === "ack") {
+      if (known) this.#onAck(known, header.sequence, now, out);
       return undefined;
     }
-    if (!this.#guests.received.take(from.network, now)) return "rate";
+    if (datagram.length > RECEIVED_BYTES_MAX) return "oversize";
+    if (!this.#guests.mayAnswer(from, now)) return "rate";
+    const payload = decodePayload(datagram);
+    if (typeof payload === "string") return payload;
     // Duplicates are acked too: the first ACK may be lost.
-    out.send(from, encodeAck(packet.sequence));
-    const message = readClientMessage(packet.message);
+    out.send(from, encodeAck(header.sequence));
+    const message = readClientMessage(payload);
     if (message.kind === "refused") return message.reason;
     return this.#onMessage(message, from, known, now, out);
   }
@@ -308,8 +324,7 @@ class Server implements WorldServerEngine {
 
   #sayFull(peer: Peer, now: number, out: Outbox<WorldServerEvent>): void {
     const datagram = encodeMessage(Math.floor(this.#options.random() * SEQUENCES), FULL);
-    const mayTell = this.#guests.trials.take(peer.network, now, datagram.length);
-    if (mayTell) out.send(peer, datagram);
+    if (this.#guests.mayTry(peer, datagram.length, now)) out.send(peer, datagram);
   }
 
   #onAck(
@@ -328,10 +343,11 @@ class Server implements WorldServerEngine {
 
   #admit(subscriber: Subscriber, now: number, out: Outbox<WorldServerEvent>): void {
     const { peer, hasDiffs } = subscriber;
-    if (this.#guests.isFull) {
+    const obstacle = this.#guests.obstacleFor(peer);
+    if (obstacle) {
       this.#sayFull(peer, now, out);
       this.#guests.remove(subscriber);
-      return out.emit({ kind: "refused", peer, reason: "full" });
+      return out.emit({ kind: "refused", peer, reason: obstacle });
     }
     this.#guests.admit(subscriber, now);
     this.#serveWithin(SERVICE_SOON_MS, now);
@@ -371,7 +387,7 @@ class Server implements WorldServerEngine {
       for (let tick = 1; tick <= ticks; tick++) step?.(world, tickMs / 1_000, world.time + tick);
     } finally {
       // What a failing step has done so far is told all the same.
-      this.#tell(world.tick(ticks), now, out);
+      this.#tell(world.tick(ticks, this), now, out);
     }
   }
 
@@ -384,16 +400,23 @@ class Server implements WorldServerEngine {
   // ---- telling everybody
 
   #tell(changes: Changes, now: number, out: Outbox<WorldServerEvent>): void {
-    if (this.#guests.size > 0) this.#lookAfter(this.#source.payloads.news(changes), now, out);
+    if (this.#guests.size === 0) return;
+    this.#dropSilent(now, out);
+    this.#serveAgain(now);
+    this.#rounds.tell(changes, now, out);
   }
 
   /** Goes on with a round; or begins one, if no tick did. */
   #serve(now: number, out: Outbox<WorldServerEvent>): void {
-    this.#rounds.advance(now, out);
-    if (now < this.#serviceAt) return;
+    if (now < this.#serviceAt) return this.#rounds.advance(now, out);
+    this.#dropSilent(now, out);
+    this.#serveAgain(now);
+    this.#rounds.lookAfter(now, out);
+  }
+
+  #serveAgain(now: number): void {
     this.#serviceAt = Infinity;
-    if (this.#rounds.isBusy) this.#serveWithin(SERVICE_SOON_MS, now);
-    else this.#lookAfter(undefined, now, out);
+    this.#serveWithin(SERVICE_MS, now);
   }
 
   /** Unless ticks come that soon anyway. */
@@ -403,16 +426,20 @@ class Server implements WorldServerEngine {
     if (isNeeded) this.#serviceAt = Math.min(this.#serviceAt, now + ms);
   }
 
-  #lookAfter(news: News | undefined, now: number, out: Outbox<WorldServerEvent>): void {
+  #dropSilent(now: number, out: Outbox<WorldServerEvent>): void {
     const wasAsleep = now - this.#servedAt >= ASLEEP_MS;
     this.#servedAt = now;
-    for (const subscriber of this.#guests.values()) {
-      if (wasAsleep) subscriber.excuse(now);
-      const patienceMs = subscriber.isProved ? this.#options.silenceMs : UNPROVED_MS;
-      if (now - subscriber.heardAt >= patienceMs) this.#remove(subscriber, "silent", out);
+    const { proved, unproved } = this.#guests;
+    for (
+      const [subscribers, patienceMs] of [
+        [proved, this.#options.silenceMs],
+        [unproved, UNPROVED_MS],
+      ] as const
+    ) {
+      for (const subscriber of subscribers) {
+        if (wasAsleep) subscriber.excuse(now);
+        if (now - subscriber.heardAt >= patienceMs) this.#remove(subscriber, "silent", out);
+      }
     }
-    this.#serviceAt = Infinity;
-    this.#serveWithin(SERVICE_MS, now);
-    this.#rounds.begin(news, now, out);
   }
 }

@@ -3,7 +3,7 @@ import { Acks } from "./acks.ts";
 import { type Cargo, Debts } from "./debts.ts";
 import { Pace, PACKET_OVERHEAD_BYTES } from "./pace.ts";
 import type { News, Payloads } from "./payloads.ts";
-import { encodeMessage, HEADER_BYTES, SENT_BYTES_MAX } from "./wire.ts";
+import { encodeMessage, HEADER_BYTES } from "./wire.ts";
 import type { Changes, Entity, Part, World } from "./world.ts";
 
 /** What all clients of one server share. */
@@ -33,18 +33,29 @@ const GUESSES_MAX = 64;
 /** Knocks that come faster are one. */
 const SYNC_MS = 1_000;
 
-/** An object in a diff takes so many bytes at least. */
-const PART_BYTES_MIN = 10;
+/** In the stalled state: from one try to the next, at first. Then twice as long each time. */
+const TRY_AGAIN_MS_MIN = 250;
+/** An object with one trait takes so many bytes in a diff, more or less. */
+const PART_BYTES = 40;
+
+/** Objects that are gone fill a few datagrams, and then others have their turn. */
+const REMOVALS_AT_ONCE = 512;
+
+/** A packet, as it is remembered until it is acked. */
+interface Sent {
+  readonly cargo: Cargo;
+  readonly bytes: number;
+  /** In which sync. */
+  readonly syncs: number;
+}
 
 /** How news are told: who is behind is brought up to date in its own time. */
 export class Subscriber {
   readonly peer: Peer;
-  /** Whether it understands diffs. */
-  hasDiffs: boolean;
   readonly #source: Source;
-  readonly #acks: Acks<Cargo>;
+  readonly #acks: Acks<Sent>;
   readonly #pace: Pace;
-  readonly #debts = new Debts();
+  readonly #debts: Debts;
   readonly #heartbeatMs: number;
   #isProved = false;
   #guesses = 0;
@@ -54,13 +65,16 @@ export class Subscriber {
   #heardAt: number;
   /** Since when nothing but heartbeats was acked, though more was sent. */
   #unansweredSince: number | undefined;
-  /** When one more message may be tried, in the stalled state. */
+  /** In the stalled state: when one more message may be tried, and how long after it the next one. */
   #tryAt = -Infinity;
+  #tryAgainMs = TRY_AGAIN_MS_MIN;
   #heartbeatAt = Infinity;
   /** A lost one is made up for no earlier. */
   #beatAgainAt = Infinity;
   #syncedAt = -Infinity;
   #isSyncDue = false;
+  /** Syncs so far: what was sent before the last one settles nothing any more. */
+  #syncs = 0;
   /** The tick at which the last sync began, and the objects that it still has to bring. */
   #syncTick = 0;
   readonly #unsynced = new Set<Entity>();
@@ -78,13 +92,19 @@ export class Subscriber {
     now: number,
   ) {
     this.peer = peer;
-    this.hasDiffs = hasDiffs;
+    this.#debts = new Debts(hasDiffs);
     this.#source = source;
     this.#acks = new Acks(options.firstSequence);
+    this.#acks.remembersAcked = !hasDiffs;
     this.#pace = new Pace(options.bytesPerSecond, now);
     this.#heartbeatMs = Math.min(HEARTBEAT_MS, options.silenceMs / HEARTBEATS_PER_SILENCE);
     this.#heardAt = now;
     this.#probeAt = now;
+  }
+
+  /** Whether it understands diffs. */
+  get hasDiffs(): boolean {
+    return this.#debts.hasDiffs;
   }
 
   /** Whether it has shown that it hears us. */
@@ -109,7 +129,8 @@ export class Subscriber {
 
   /** It asks to be told everything, once more. */
   knock(hasDiffs: boolean): void {
-    this.hasDiffs = hasDiffs;
+    this.#debts.hasDiffs = hasDiffs;
+    this.#acks.remembersAcked = !hasDiffs;
     if (this.#isProved) this.#isSyncDue = true;
   }
 
@@ -129,9 +150,10 @@ export class Subscriber {
       return !this.#isProved && ++this.#guesses >= GUESSES_MAX ? "guessing" : undefined;
     }
     this.#heardAt = now;
-    const { cargo, isFirst, isLate } = answered;
-    if (isFirst) this.#onArrived(cargo, now);
-    if (isLate) this.#debts.onLate(cargo, now);
+    this.#tryAt = now;
+    const { cargo: sent, isFirst, isLate } = answered;
+    if (isFirst) this.#onArrived(sent, isLate, now);
+    if (isLate) this.#debts.onLate(sent.cargo, now);
     return this.#isProved ? undefined : "proved";
   }
 
@@ -172,7 +194,12 @@ export class Subscriber {
   owe(changes: Changes, now: number): void {
     if (!this.#isProved) return;
     for (const entity of changes.removed) this.#unsynced.delete(entity);
-    this.#debts.owe(changes, this.hasDiffs, now);
+    this.#debts.owe(changes, now);
+    // Whoever is that far behind is told everything anew: what is gone then shows by itself.
+    if (this.#debts.isOverdrawn) {
+      this.#debts.removals.clear();
+      this.#isSyncDue = this.hasDiffs;
+    }
   }
 
   /**
@@ -181,10 +208,9 @@ export class Subscriber {
    * @returns How many were sent.
    */
   serve(datagramsMax: number, now: number, out: Outbox<never>): number {
-    if (!this.#isProved) return this.#probe(now, out);
     const lost = this.#acks.takeLost(now);
-    if (lost.length > 0) this.#pace.count("lost", lost.length, now);
-    for (const cargo of lost) {
+    if (lost.length > 0) this.#pace.onLost(lost.length, this.#acks.roundTripMs, now);
+    for (const { cargo } of lost) {
       this.#debts.onLost(cargo, now, this.#acks.timeoutMs);
       if (cargo.kind === "heartbeat") {
         this.#heartbeatAt = Math.min(this.#heartbeatAt, this.#beatAgainAt);
@@ -199,11 +225,19 @@ export class Subscriber {
     return sent + this.#pay(datagramsMax - sent, now, out);
   }
 
+  /** Tells it something that may be lost. */
+  say(json: Uint8Array, now: number, out: Outbox<never>): void {
+    this.#post(json, { kind: "heartbeat" }, now, out);
+  }
+
   // ---- before it has acked anything
 
-  /** One snapshot, again and again until it costs too much; where there is none, a heartbeat. */
-  #probe(now: number, out: Outbox<never>): number {
-    if (now < this.#probeAt) return 0;
+  /**
+   * Sends it one snapshot, again and again until it costs too much; where there is none, a heartbeat. It has
+   * not acked anything yet.
+   */
+  probe(now: number, out: Outbox<never>): void {
+    if (now < this.#probeAt) return;
     this.#probeAt = now + PROBE_MS * 2 ** this.#probes++;
     const { world, payloads, unixMs, mayProbe } = this.#source;
     const [entity] = world.entities.values();
@@ -211,13 +245,12 @@ export class Subscriber {
     const isSnap = snap !== undefined && priceOf(snap) <= this.#probeBytesLeft;
     const json = isSnap ? snap : payloads.heartbeat(unixMs(), undefined);
     const bytes = priceOf(json);
-    if (bytes > this.#probeBytesLeft || !mayProbe(this.peer, bytes, now)) return 0;
+    if (bytes > this.#probeBytesLeft || !mayProbe(this.peer, bytes, now)) return;
     this.#probeBytesLeft -= bytes;
     const cargo: Cargo = isSnap
       ? { kind: "snap", entity: entity!, time: world.time }
       : { kind: "heartbeat" };
     this.#post(json, cargo, now, out);
-    return 1;
   }
 
   // ---- what it has and what it lacks
@@ -225,6 +258,7 @@ export class Subscriber {
   #sync(now: number): void {
     const { world } = this.#source;
     this.#isSyncDue = false;
+    this.#syncs++;
     this.#syncedAt = now;
     this.#syncTick = world.time;
     this.#unsynced.clear();
@@ -232,12 +266,15 @@ export class Subscriber {
     this.#debts.oweAll(this.#unsynced, now);
   }
 
-  #onArrived(cargo: Cargo, now: number): void {
-    this.#pace.count("arrived", 1, now);
-    this.#debts.onArrived(cargo);
+  #onArrived({ cargo, bytes, syncs }: Sent, wasLost: boolean, now: number): void {
+    this.#pace.onArrived(bytes, wasLost, this.#acks.roundTripMs!, now);
     if (cargo.kind === "heartbeat") return;
     this.#unansweredSince = undefined;
-    if (cargo.kind !== "snap" || cargo.time < this.#syncTick) return;
+    this.#tryAgainMs = TRY_AGAIN_MS_MIN;
+    // Before the last sync it may have been another program at this address.
+    if (syncs < this.#syncs) return this.#debts.onLost(cargo, now, this.#acks.timeoutMs);
+    this.#debts.onArrived(cargo);
+    if (cargo.kind !== "snap") return;
     // The last one: the client hears of it at once.
     if (this.#unsynced.delete(cargo.entity) && this.isSynced) this.#heartbeatAt = now;
   }
@@ -259,29 +296,34 @@ export class Subscriber {
 
   // ---- telling it
 
-  /** What is owed, as far as it may leave: who is gone, whole objects, traits, and then keyframes. */
+  /** What is owed, as far as it may leave: who is gone, changes and whole objects, and then keyframes. */
   #pay(datagramsMax: number, now: number, out: Outbox<never>): number {
-    const isStalled = this.#isStalled(now);
-    if (isStalled && now < this.#tryAt) return 0;
-    this.#tryAt = now + this.#heartbeatMs;
-    const payment = new Payment(isStalled ? Math.min(1, datagramsMax) : datagramsMax);
-    const post = (json: Uint8Array, cargo: Cargo): boolean => {
-      if (payment.left === 0 || this.#acks.room <= 1) return false;
+    if (this.#isStalled(now)) {
+      if (now < this.#tryAt) return 0;
+      this.#tryAt = now + this.#tryAgainMs;
+      this.#tryAgainMs = Math.min(this.#heartbeatMs, 2 * this.#tryAgainMs);
+      datagramsMax = Math.min(1, datagramsMax);
+    }
+    let sent = 0;
+    const post: Post = (json, cargo) => {
+      if (sent >= datagramsMax || this.#acks.room <= 1) return false;
       if (!this.#pace.allows(json.length, 1, now)) return false;
       this.#post(json, cargo, now, out);
-      payment.left--;
+      sent++;
       return true;
     };
-    this.#payRemovals(post) && this.#paySnaps(post, now) &&
-      this.#payTraits(post, payment.left, now) &&
+    // Neither waits for all of the other: a first sync may take long, and so may what changes meanwhile.
+    this.#payRemovals(post) && this.#payTraits(post, this.#pace.left(now) / 2) &&
+      this.#paySnaps(post, now) && this.#payTraits(post, this.#pace.left(now)) &&
       this.#payKeyframes(post, now);
-    return payment.made;
+    return sent;
   }
 
   #payRemovals(post: Post): boolean {
     const { removals } = this.#debts;
     if (removals.size === 0) return true;
-    for (const { json, things } of this.#source.payloads.removals([...removals])) {
+    const some = [...removals].slice(0, REMOVALS_AT_ONCE);
+    for (const { json, things } of this.#source.payloads.removals(some)) {
       if (!post(json, { kind: "removal", entities: things })) return false;
       for (const entity of things) removals.delete(entity);
     }
@@ -299,20 +341,19 @@ export class Subscriber {
     const { payloads, world: { time } } = this.#source;
     const json = payloads.snap(entity, this.#unsynced.has(entity));
     if (!post(json, { kind: "snap", entity, time })) return false;
-    this.#debts.onSnapSent(entity, time, this.hasDiffs);
+    this.#debts.onSnapSent(entity, time);
     return true;
   }
 
-  #payTraits(post: Post, datagramsMax: number, now: number): boolean {
+  /** Traits of so many bytes, roughly. */
+  #payTraits(post: Post, bytesMax: number): boolean {
     const { traits } = this.#debts;
-    if (traits.size === 0) return true;
+    if (traits.size === 0 || bytesMax <= 0) return true;
     const parts: Part[] = [];
-    // Hardly more is written than may leave.
-    const bytesMax = Math.min(datagramsMax * SENT_BYTES_MAX, this.#pace.left(now));
-    const partsMax = bytesMax / PART_BYTES_MIN;
+    const partsMax = Math.ceil(bytesMax / PART_BYTES);
     for (const [entity, names] of traits) {
       if (parts.length >= partsMax) break;
-      const known = [...names].filter((name) => entity.told.has(name));
+      const known = entity.isRemoved ? [] : [...names].filter((name) => entity.told.has(name));
       if (known.length > 0) parts.push({ entity, names: known });
       else traits.delete(entity);
     }
@@ -333,31 +374,17 @@ export class Subscriber {
 
   #post(json: Uint8Array, cargo: Cargo, now: number, out: Outbox<never>): void {
     if (cargo.kind !== "heartbeat") this.#unansweredSince ??= now;
-    const datagram = encodeMessage(this.#acks.send(cargo, now), json);
-    this.#pace.spend(datagram.length);
-    out.send(this.peer, datagram);
+    const bytes = HEADER_BYTES + json.length;
+    const sequence = this.#acks.send({ cargo, bytes, syncs: this.#syncs }, now);
+    this.#pace.spend(bytes);
+    out.send(this.peer, encodeMessage(sequence, json));
   }
-}
-
-/** What a message costs on the way, headers included. */
-function priceOf(json: Uint8Array): number {
-  return HEADER_BYTES + json.length + PACKET_OVERHEAD_BYTES;
 }
 
 /** Sends a message if it may leave. */
 type Post = (json: Uint8Array, cargo: Cargo) => boolean;
 
-/** How many datagrams may still leave. */
-class Payment {
-  readonly #max: number;
-  left: number;
-
-  constructor(datagramsMax: number) {
-    this.#max = Math.max(0, datagramsMax);
-    this.left = this.#max;
-  }
-
-  get made(): number {
-    return this.#max - this.left;
-  }
+/** What a message costs on the way, headers included. */
+function priceOf(json: Uint8Array): number {
+  return HEADER_BYTES + json.length + PACKET_OVERHEAD_BYTES;
 }

@@ -52,6 +52,8 @@ const DIGEST_BYTES = 16;
 const FLAG_ACK = 1;
 const ZERO_CHARACTER = 0x30;
 const EMPTY_OBJECT = new TextEncoder().encode("{}");
+/** With some white space about its two brackets. */
+const ACK_BYTES_MAX = HEADER_BYTES + 16;
 /** Traits are three levels down in a diff. */
 const DEPTH_MAX = TRAIT_DEPTH_MAX + 3;
 
@@ -62,20 +64,38 @@ export function looksLikeAck(datagram: Uint8Array): boolean {
 
 /** Reads a datagram. Whatever the bytes are, this does not throw. */
 export function decodePacket(datagram: Uint8Array): Decoded {
+  const header = decodeHeader(datagram);
+  if (header.kind !== "header") return header;
+  const message = decodePayload(datagram);
+  return typeof message === "string"
+    ? refused(message)
+    : { kind: "message", sequence: header.sequence, message };
+}
+
+/**
+ * Reads what comes before a message: little work, after which it can be decided whether the message is
+ * worth more. An ACK is read whole.
+ */
+export function decodeHeader(
+  datagram: Uint8Array,
+): { kind: "header"; sequence: number } | Exclude<Decoded, { kind: "message" }> {
   const { length } = datagram;
   if (length < HEADER_BYTES) return refused("short");
   if (length > DATAGRAM_BYTES_MAX) return refused("oversize");
   if (uint16At(datagram, LENGTH_AT) !== length) return refused("length");
   if (!hasRightDigest(datagram)) return refused("digest");
   const sequence = uint16At(datagram, 0);
-  if (looksLikeAck(datagram)) {
-    return isEmptyObject(datagram) ? { kind: "ack", sequence } : refused("ack");
-  }
+  if (!looksLikeAck(datagram)) return { kind: "header", sequence };
+  return isEmptyObject(datagram) ? { kind: "ack", sequence } : refused("ack");
+}
+
+/** Reads the message behind the header; or why it is none. */
+export function decodePayload(datagram: Uint8Array): JsonObject | "json" | "number" {
   const message = parseJsonObject(datagram.subarray(HEADER_BYTES), DEPTH_MAX);
-  if (!message) return refused("json");
-  if (!isFiniteThroughout(message)) return refused("number");
+  if (!message) return "json";
+  if (!isFiniteThroughout(message)) return "number";
   // Names come from outside: one that an object has by itself must not be found.
-  return { kind: "message", sequence, message: Object.assign(Object.create(null), message) };
+  return Object.assign(Object.create(null), message);
 }
 
 /**
@@ -127,6 +147,7 @@ function isEmptyObject(datagram: Uint8Array): boolean {
   if (datagram.length === HEADER_BYTES + EMPTY_OBJECT.length) {
     return EMPTY_OBJECT.every((byte, at) => datagram[HEADER_BYTES + at] === byte);
   }
+  if (datagram.length > ACK_BYTES_MAX) return false;
   const payload = parseJsonObject(datagram.subarray(HEADER_BYTES), 1);
   return payload !== undefined && Object.keys(payload).length === 0;
 }
@@ -135,6 +156,6 @@ function uint16At(bytes: Uint8Array, offset: number): number {
   return (bytes[offset]! << 8) | bytes[offset + 1]!;
 }
 
-function refused(reason: WireRefusal): Decoded {
+function refused(reason: WireRefusal): { kind: "refused"; reason: WireRefusal } {
   return { kind: "refused", reason };
 }

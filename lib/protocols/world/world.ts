@@ -47,6 +47,8 @@ export class Entity {
   readonly told = new Map<string, Told>();
   /** Whether it is gone for good. */
   isRemoved = false;
+  /** At which tick it came, or lost a trait: a snapshot of before is no baseline. */
+  reshapedAt = 0;
   #snapshot: { snapshot: string; others: string } | undefined;
 
   /** An object of which nothing was told yet. */
@@ -85,6 +87,7 @@ export class Entity {
         names.push(name);
       }
     }
+    if (lostTrait) this.reshapedAt = time;
     if (lostTrait || names.length > 0) this.#snapshot = undefined;
     return { names, lostTrait };
   }
@@ -133,6 +136,7 @@ export class World {
   #removed: Entity[] = [];
   #nextId = 0;
   #time = 0;
+  #owner: object | undefined;
 
   /**
    * An empty world.
@@ -208,13 +212,23 @@ export class World {
     return true;
   }
 
+  /** From now on only this server ticks, and no longer the one before: each change is told by one. */
+  own(owner: object): void {
+    this.#owner = owner;
+  }
+
   /**
-   * Makes what was done since the last tick so. A server calls this; so can a program without one.
+   * Makes what was done since the last tick so.
    *
    * @param ticks How many have gone by. Default 1.
+   * @param owner The server that tells of it, see {@link own}.
+   * @throws {TypeError} The world has a server, and this is not it: its clients would not hear of it.
    * @throws {RangeError} Time goes forward, by whole ticks.
    */
-  tick(ticks = 1): Changes {
+  tick(ticks = 1, owner?: object): Changes {
+    if (owner !== this.#owner) {
+      throw new TypeError("a world with a server is ticked by that: call its tick instead");
+    }
     if (!Number.isInteger(ticks)) throw new RangeError(`${ticks} is no whole number of ticks`);
     checkRange("ticks", ticks, 1);
     const time = this.#time += ticks;

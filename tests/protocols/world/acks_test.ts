@@ -88,6 +88,26 @@ Deno.test("Acks.timeoutMs is 50 at least and 2,000 at most", () => {
 
 // ---- what is lost
 
+Deno.test("Acks.timeoutMs leaves 30 ms however even the way is", () => {
+  const { acks, now } = acksAt(...new Array(200).fill(400));
+  assertNear(acks.roundTripMs!, 400);
+  assertNear(acks.timeoutMs, 430);
+  const sequence = acks.send("x", now);
+  assertEquals(acks.takeLost(now + 429), []);
+  assertEquals(acks.acked(sequence, now + 429), { cargo: "x", isFirst: true, isLate: false });
+});
+
+Deno.test("Acks need not remember what was acked, and still knows what was lost", () => {
+  const acks = new Acks<string>(0);
+  acks.remembersAcked = false;
+  for (const cargo of ["a", "b"]) acks.send(cargo, 0);
+  assertEquals(acks.acked(0, 10), { cargo: "a", isFirst: true, isLate: false });
+  assertEquals(acks.acked(0, 11), undefined);
+  assertEquals(acks.takeLost(1_000), ["b"]);
+  assertEquals(acks.acked(1, 1_001), { cargo: "b", isFirst: true, isLate: true });
+  assertEquals(acks.acked(1, 1_002), { cargo: "b", isFirst: false, isLate: true });
+});
+
 Deno.test("Acks.takeLost() takes what was not acked in time, the oldest first, each once", () => {
   const acks = new Acks<string>(0);
   acks.send("a", 0);

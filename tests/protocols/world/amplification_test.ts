@@ -36,6 +36,7 @@ class Attack {
   readonly play: Play<WorldServerEvent>;
   readonly victim = peerAt("203.0.113.9:7");
   bytesIn = 0;
+  bytesOut = 0;
 
   constructor(world: World, options: Partial<WorldServerOptions> = {}) {
     this.world = world;
@@ -265,4 +266,47 @@ Deno.test("createWorldServer() says that it is full in less than a knock is long
   assert(bytes > 0 && bytes <= attack.bytesIn, `${bytes} bytes for ${attack.bytesIn}`);
   attack.play.wait(60_000);
   assertEquals(attack.play.out.takeSentTo(attack.victim), []);
+});
+
+/** For all networks together. */
+const ALL_TRIALS = { burst: 524_288, perSecond: 262_144 };
+
+Deno.test("createWorldServer() sends all who have acked nothing only so much, of however many networks", () => {
+  const attack = new Attack(worldOf(3, largestTraits()));
+  let number = 0;
+  let acks = 0;
+  const seconds = 6;
+  for (let ms = 0; ms < 1_000 * seconds; ms += 5) {
+    for (let times = 0; times < 15; times++) {
+      const [high, middle, low] = [number >> 16, (number >> 8) & 255, number & 255];
+      number++;
+      attack.send(KNOCK, peerAt(`10.${high}.${middle}.${low}:5000`));
+    }
+    attack.play.wait(5);
+    acks += attack.play.out.sent.filter(({ bytes }) => bytes.length === 23).length * ACK_BYTES;
+    attack.bytesOut += attack.takeBytesOut();
+  }
+  const bytes = attack.bytesOut - acks;
+  const most = ALL_TRIALS.burst + ALL_TRIALS.perSecond * seconds;
+  assert(bytes <= most && bytes > most / 2, `${bytes} bytes of at most ${most}`);
+  const ratio = attack.bytesOut / attack.bytesIn;
+  assert(ratio < 8, `${ratio} for each byte`);
+});
+
+Deno.test("createWorldServer() lets no network use up what all may get", () => {
+  const attack = new Attack(worldOf(3, largestTraits()));
+  const noisy = peerAt("198.51.100.1:5000");
+  const stop = say({ type: "stop" });
+  for (let ms = 0; ms < 20_000; ms += TICK_MS) {
+    for (let times = 0; times < 2; times++) {
+      attack.send(KNOCK, noisy);
+      attack.play.wait(TICK_MS / 2);
+      attack.send(stop, noisy);
+    }
+    attack.send(KNOCK, noisy);
+  }
+  attack.takeBytesOut();
+  attack.send(KNOCK);
+  attack.play.wait(3 * TICK_MS);
+  assertEquals(attack.play.out.takeSentTo(attack.victim).length, 2, "an ACK and a snapshot");
 });

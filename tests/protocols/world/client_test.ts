@@ -7,6 +7,7 @@ import {
   type WorldClientEvent,
 } from "../../../lib/protocols/world/client.ts";
 import { decodePacket, encodeAck, encodeMessage } from "../../../lib/protocols/world/wire.ts";
+import { seededRandom } from "../../../lib/parts/random.ts";
 import { peerAt, Play } from "../../support/recorder.ts";
 import { worldTranscripts, worldVectors } from "../../support/vectors.ts";
 
@@ -224,7 +225,13 @@ Deno.test("createWorldClient() begins its numbers by chance, goes up by one and 
 });
 
 Deno.test("createWorldClient() refuses options that make no sense", () => {
-  for (const options of [{ drawDelayMs: -1 }, { objectsMax: -1 }, { silenceMs: 0 }]) {
+  const impossible: Partial<WorldClientEngineOptions>[] = [
+    { drawDelayMs: -1 },
+    { drawDelayMs: 1_501 },
+    { objectsMax: -1 },
+    { silenceMs: 0 },
+  ];
+  for (const options of impossible) {
     assertThrows(() => new Seat(options), RangeError, Object.keys(options)[0]);
   }
 });
@@ -448,24 +455,97 @@ Deno.test("createWorldClient() is synced when the server says so, and drops what
   assertEquals(seat.takeEvents(), ["heartbeat 99"], "told once");
 });
 
-Deno.test("createWorldClient() has at most so many objects, and does not ack what has no place", () => {
+Deno.test("createWorldClient() has at most so many objects, and leaves out what has no place", () => {
   const seat = new Seat({ objectsMax: 3 }).join();
   seat.hear(snap(1, 1));
   seat.hear(snap(2, 1));
+  seat.hear(diff(2, { 3: { hp: 1 } }));
   seat.takeSaid();
   seat.takeEvents();
-  seat.hear(diff(2, { 3: { hp: 1 }, 4: { hp: 1 } }), SERVER, 40);
-  assertEquals(seat.takeEvents(), ["refused too-many"]);
-  assertEquals(seat.takeSaid(), []);
-  seat.hear(diff(2, { 1: { hp: 1 }, 2: { hp: 1 } }), SERVER, 41);
+  seat.hear(diff(2, { 1: { hp: 1 }, 4: { hp: 1 }, 2: { hp: 2 } }), SERVER, 40);
+  // It is acked, so nobody sends it again; and what has a place is taken.
+  assertEquals(seat.takeSaid(), ["0 ack 40"]);
+  assertEquals(seat.takeEvents(), [
+    'changed 1 {"hp":1}',
+    'changed 2 {"hp":2}',
+    "refused too-many",
+  ]);
+  seat.hear(diff(3, { 1: { hp: 2 }, 2: { hp: 3 } }), SERVER, 41);
   seat.hear(snap(3, 1), SERVER, 42);
+  seat.takeEvents();
   seat.hear(snap(4, 1), SERVER, 43);
-  assertEquals(seat.takeSaid(), ["0 ack 41", "0 ack 42"]);
+  assertEquals(seat.takeEvents(), ["refused too-many"]);
+  assertEquals(seat.takeSaid(), ["0 ack 41", "0 ack 42", "0 ack 43"]);
   assertEquals(seat.ids, [1, 2, 3]);
   seat.hear(remove(3, 1));
   seat.takeEvents();
   seat.hear(snap(4, 1));
   assertEquals(seat.takeEvents(), ["spawned 4"]);
+});
+
+Deno.test("createWorldClient() remembers only so much of objects that were never told whole", () => {
+  const seat = new Seat().join();
+  let id = 1_000;
+  const hearHidden = (): void => {
+    const parts = Array.from({ length: 256 }, () => [id++, { hp: 1 }]);
+    seat.hear(diff(1, Object.fromEntries(parts)));
+  };
+  for (let times = 0; times < 16; times++) hearHidden();
+  assertEquals(seat.takeEvents(), [], "4,096 of them");
+  hearHidden();
+  assertEquals(seat.takeEvents(), ["refused too-many"]);
+  seat.hear(snap(1_000, 1));
+  seat.hear(snap(1, 1));
+  assertEquals(seat.takeEvents(), ["spawned 1000", "spawned 1"], "what is whole has a place");
+});
+
+// ---- a server that ends
+
+Deno.test("createWorldClient() hears at once that the server ends, and asks again a second later", () => {
+  const seat = new Seat().join();
+  seat.hear(snap(1, 5, 3));
+  seat.hear(heartbeat(6, { synced: 5 }));
+  seat.play.wait(300);
+  seat.takeSaid();
+  seat.takeEvents();
+  seat.hear({ type: "stop" }, SERVER, 70);
+  assertEquals(seat.takeEvents(), ["disconnected"]);
+  assertEquals(seat.takeSaid(), ["300 ack 70"]);
+  assertEquals([seat.client.isConnected, seat.client.isSynced, seat.ids], [false, false, [1]]);
+  seat.hear({ type: "stop" }, SERVER, 70);
+  assertEquals(seat.takeEvents(), [], "told once");
+  assertEquals(seat.takeSaid(), ["300 ack 70"]);
+  seat.play.wait(2_500);
+  assertEquals(seat.takeSaid().map((said) => said.replace(/ \d+$/, "")), [
+    "1300 knock",
+    "2300 knock",
+  ]);
+  seat.hear(snap(2, 1, 0, { universe: 5 }));
+  assertEquals(seat.takeEvents(), [`connected ${SERVER.address}`, "removed 1", "spawned 2"]);
+});
+
+Deno.test("createWorldClient() asks again also when something late comes after the word that the server ends", () => {
+  const seat = new Seat().join();
+  seat.hear({ type: "stop" });
+  seat.hear(snap(1, 5));
+  assertEquals(seat.takeEvents(), [
+    "disconnected",
+    `connected ${SERVER.address}`,
+    "spawned 1",
+  ]);
+  seat.takeSaid();
+  seat.play.wait(1_000);
+  assertEquals(seat.takeSaid().map((said) => said.split(" ")[1]).at(-1), "knock");
+});
+
+Deno.test("createWorldClient() takes word that a server ends from nobody else, and not before it has one", () => {
+  const before = new Seat().connect(SERVER);
+  before.hear({ type: "stop" });
+  assertEquals(before.takeEvents(), []);
+  const seat = new Seat().join();
+  seat.hear({ type: "stop" }, FOREIGN);
+  assertEquals(seat.takeEvents(), ["refused stranger"]);
+  assert(seat.client.isConnected);
 });
 
 // ---- another world
@@ -724,7 +804,8 @@ Deno.test("WorldClientEngine.poseOf() draws evenly what arrives unevenly", () =>
   }
   for (let now = 160; now < 860; now += 20) {
     const { position: [x] } = seat.client.poseOf(1, now)!;
-    assertAlmost(x, (now - 60) / 10, 0.2, `at ${now}`);
+    // When everything comes later its clock follows, by 1 % of the time: 7 ms here.
+    assertAlmost(x, (now - 60) / 10, 0.7, `at ${now}`);
   }
 });
 
@@ -757,4 +838,95 @@ Deno.test("WorldClientEngine.poseOf() knows nothing of things before another uni
   assertEquals(seat.client.poseOf(2, 7_000), undefined);
   const xs = [7_100, 7_150, 7_200].map((now) => seat.client.poseOf(1, now)!.position[0]);
   assertEquals(xs, [7, 12, 17]);
+});
+
+/** How fast an object of constant speed 1 is drawn, 60 times a second; what arrives is late by chance. */
+function drawnSpeeds(
+  { rateHz, lateMs, datagrams = 1, drawDelayMs, seconds = 20 }: {
+    rateHz: number;
+    lateMs: (now: number, random: () => number) => number;
+    datagrams?: number;
+    drawDelayMs?: number;
+    seconds?: number;
+  },
+): { most: number; standing: number; largest: number } {
+  const random = seededRandom(5);
+  const seat = new Seat(drawDelayMs === undefined ? {} : { drawDelayMs }).connect(SERVER);
+  seat.hear(heartbeat(0, { tickRate: rateHz }));
+  seat.hearBytes(encodeAck(0));
+  const tickMs = 1_000 / rateHz;
+  const arrivals: { at: number; message: unknown }[] = [];
+  for (let tick = 0; tick * tickMs < seconds * 1_000; tick++) {
+    const sentAt = tick * tickMs;
+    for (let part = 0; part < datagrams; part++) {
+      const position = [sentAt, 0, 0];
+      // One of them is of the object that is looked at.
+      const message = part > 0
+        ? diff(tick, { 2: { position } })
+        : tick === 0
+        ? snap(1, 0)
+        : diff(tick, { 1: { position } });
+      arrivals.push({ at: sentAt + 20 + lateMs(sentAt, random), message });
+    }
+  }
+  arrivals.sort((one, other) => one.at - other.at);
+  const speeds: number[] = [];
+  let last: number | undefined;
+  for (let now = 0; now < seconds * 1_000 - 1_000; now += 1_000 / 60) {
+    while (arrivals[0]!.at <= now) {
+      const { at, message } = arrivals.shift()!;
+      seat.play.waitUntil(Math.max(at, seat.play.now));
+      seat.hear(message);
+    }
+    const x = seat.client.poseOf(1, now)?.position[0];
+    if (x !== undefined && last !== undefined && now > 4_000) speeds.push((x - last) * 0.06);
+    last = x;
+  }
+  speeds.sort((one, other) => one - other);
+  return {
+    most: speeds[Math.floor(0.99 * speeds.length)]!,
+    largest: speeds.at(-1)!,
+    standing: speeds.filter((speed) => speed < 0.01).length / speeds.length,
+  };
+}
+
+Deno.test("WorldClientEngine.poseOf() draws evenly at any tick rate", () => {
+  for (const rateHz of [2, 5, 8, 10, 30, 100]) {
+    const { largest, standing } = drawnSpeeds({ rateHz, lateMs: () => 0 });
+    assert(largest < 1.1 && standing === 0, `${rateHz} Hz: up to ${largest}, stands ${standing}`);
+  }
+});
+
+Deno.test("WorldClientEngine.poseOf() draws evenly on a jittery line, however many datagrams come", () => {
+  for (
+    const [rateHz, jitterMs, datagrams] of [[30, 40, 1], [100, 40, 1], [30, 60, 3]] as const
+  ) {
+    const speeds = drawnSpeeds({ rateHz, datagrams, lateMs: (_, random) => jitterMs * random() });
+    const text = `${rateHz} Hz, ${jitterMs} ms: ${Deno.inspect(speeds)}`;
+    assert(speeds.most < 1.25 && speeds.largest < 1.5 && speeds.standing === 0, text);
+  }
+});
+
+Deno.test("WorldClientEngine.poseOf() draws on while the way is longer for some seconds, and after", () => {
+  const lateMs = (now: number): number => now > 8_000 && now < 13_000 ? 200 : 0;
+  const speeds = drawnSpeeds({ rateHz: 30, lateMs });
+  // Meanwhile it is drawn as it arrives: every second frame of a third of the time stands still.
+  assert(speeds.largest < 8 && speeds.standing < 0.2, Deno.inspect(speeds));
+});
+
+Deno.test("WorldClientEngine.poseOf() never draws an earlier moment because it heard of the tick rate", () => {
+  const seat = new Seat().connect(SERVER);
+  seat.hear(snap(1, 7, 7));
+  seat.play.wait(180);
+  seat.hear(snap(1, 8, 8));
+  let last = 0;
+  for (let ms = 0; ms < 1_000; ms += 10) {
+    seat.play.wait(10);
+    if (ms === 30) seat.hear(heartbeat(8, { tickRate: 5 }));
+    if (ms % 200 === 190) seat.hear(snap(1, 9 + Math.floor(ms / 200), 9 + Math.floor(ms / 200)));
+    const [x] = seat.client.poseOf(1, seat.play.now)!.position;
+    assert(x >= last, `${x} after ${last}`);
+    last = x;
+  }
+  assert(last > 9, `${last}`);
 });

@@ -61,8 +61,11 @@ function serverSubject(
   options: Partial<WorldServerOptions>,
   wrap: (server: WorldServerEngine) => Engine<WorldServerEvent> = (server) => server,
 ): ReturnType<Parameters<typeof testEngineContract<WorldServerEvent>>[1]> {
+  const world = new World({ objectsMax: OBJECTS_MAX });
+  for (let objects = 0; objects < 5; objects++) world.spawn();
+  world.tick();
   const server = createWorldServer({
-    world: new World({ objectsMax: OBJECTS_MAX }),
+    world,
     unixMs: () => 1_795_230_171_890,
     random: () => FIRST / 65_536,
     clientsMax: CLIENTS_MAX,
@@ -70,8 +73,6 @@ function serverSubject(
     clientsPerNetworkMax: PER_NETWORK_MAX,
     ...options,
   });
-  for (let objects = 0; objects < 5; objects++) server.world.spawn();
-  server.world.tick();
   return {
     engine: wrap(server),
     datagram: clientDatagram,
@@ -83,9 +84,12 @@ function serverSubject(
       assertEquals(server.clients().length, clients);
       const remembered = PEERS.filter((peer) => server.remembers(peer));
       assertEquals(remembered.length, clients + unproved);
-      for (const { network } of remembered) {
-        const count = remembered.filter((peer) => peer.network === network).length;
-        assert(count <= PER_NETWORK_MAX, `${count} of ${network}`);
+      const proved = server.clients().map(({ peer }) => peer);
+      for (const some of [proved, remembered.filter((peer) => !proved.includes(peer))]) {
+        for (const { network } of some) {
+          const count = some.filter((peer) => peer.network === network).length;
+          assert(count <= PER_NETWORK_MAX, `${count} of ${network}`);
+        }
       }
     },
     endsInSilence: options.tickRateHz === 0,
@@ -135,7 +139,8 @@ function serverDatagram(random: Random): Uint8Array {
     return packet(random, { type: random() < 0.8 ? "diff" : undefined, diff, ...common });
   }
   if (kind < 0.8) return packet(random, { type: "remove", ids: [id, integer(60)], ...common });
-  if (kind < 0.83) return packet(random, { type: "full" });
+  if (kind < 0.82) return packet(random, { type: "full" });
+  if (kind < 0.83) return packet(random, { type: "stop" });
   const tickRate = pick(random, [0, 100, undefined]);
   const synced = random() < 0.5 ? integer(500) : undefined;
   return packet(random, { type: "heartbeat", time: 1.5, tick: time, tickRate, synced, universe });

@@ -7,33 +7,34 @@ import { forEachSeed } from "../../support/seeds.ts";
 
 const BACK_OFF_MS = 100;
 
-/** A world with so many objects, and a client that has been told of them or not. */
+/** A world with so many objects, and a client that is to be told of them. */
 class Book {
   readonly world = new World();
-  readonly debts = new Debts();
+  readonly debts: Debts;
   readonly entities: Entity[] = [];
   now = 0;
 
   constructor(objects: number, hasDiffs = true) {
+    this.debts = new Debts(hasDiffs);
     for (let count = 0; count < objects; count++) this.world.spawn({ hp: 0 });
-    this.tick(hasDiffs);
+    this.tick();
     this.entities.push(...this.world.entities.values());
   }
 
   /** What was done is owed. */
-  tick(hasDiffs = true): void {
-    this.debts.owe(this.world.tick(), hasDiffs, this.now);
+  tick(): void {
+    this.debts.owe(this.world.tick(), this.now);
   }
 
-  update(id: number, changes: TraitChanges, hasDiffs = true): void {
+  update(id: number, changes: TraitChanges): void {
     this.world.update(id, changes);
-    this.tick(hasDiffs);
+    this.tick();
   }
 
   /** The snapshot of an object leaves. */
-  sendSnap(id: number, hasDiffs = true): Cargo {
+  sendSnap(id: number): Cargo {
     const entity = this.entities[id]!;
-    this.debts.onSnapSent(entity, this.world.time, hasDiffs);
+    this.debts.onSnapSent(entity, this.world.time);
     return { kind: "snap", entity, time: this.world.time };
   }
 
@@ -92,10 +93,10 @@ Deno.test("Debts owes whoever understands diffs the traits that changed, each on
 Deno.test("Debts owes others a snapshot for each change", () => {
   const book = new Book(2, false).settle();
   book.now = 30;
-  book.update(1, { hp: 1 }, false);
+  book.update(1, { hp: 1 });
   assertEquals(book.owed, ["snap 1@30"]);
   book.now = 40;
-  book.update(1, { hp: 2 }, false);
+  book.update(1, { hp: 2 });
   assertEquals(book.owed, ["snap 1@30"], "it is owed since then");
 });
 
@@ -190,15 +191,67 @@ Deno.test("Debts.onLost() owes a snapshot again, at once, and then later each ti
   assertEquals(book.debts.snaps.get(book.entities[0]!), book.now, "one arrived between");
 });
 
-Deno.test("Debts.owe() lets a snapshot that waits to be sent again wait no more when all is snapshots", () => {
-  const book = new Book(2, false);
-  for (let times = 0; times < 3; times++) book.lose(book.sendSnap(0));
-  assertEquals(book.owed, ["snap 1@0", "snap 0@200"]);
-  book.now = 20;
-  book.update(0, { hp: 1 }, false);
-  assertEquals(book.owed, ["snap 1@0", "snap 0@20"]);
-  book.update(1, { hp: 1 }, false);
-  assertEquals(book.owed, ["snap 1@0", "snap 0@20"], "what was due before stays due");
+Deno.test("Debts.owe() lets a snapshot that waits to be sent again wait no more when the object changes", () => {
+  for (const hasDiffs of [true, false]) {
+    const book = new Book(2, hasDiffs);
+    for (let times = 0; times < 3; times++) book.lose(book.sendSnap(0));
+    assertEquals(book.owed, ["snap 1@0", "snap 0@200"]);
+    book.now = 20;
+    book.update(0, { hp: 1 });
+    assertEquals(book.owed, ["snap 1@0", "snap 0@20"]);
+    book.update(1, { hp: 1 });
+    assertEquals(book.owed, ["snap 1@0", "snap 0@20"], "what was due before stays due");
+    book.now = 30;
+    book.update(0, { hp: 2 });
+    assertEquals(book.owed, ["snap 1@0", "snap 0@20"]);
+  }
+});
+
+Deno.test("Debts.onLost() owes of a lost snapshot only what changed since the one that the client has", () => {
+  const book = new Book(2).settle();
+  book.lose(book.sendSnap(0));
+  assertEquals(book.owed, [], "nothing did");
+  book.update(0, { hp: 1 });
+  book.sendDiff();
+  book.update(0, { name: "Rock" });
+  const lost = book.sendSnap(0);
+  book.lose(lost);
+  assertEquals(book.owed, ["traits 0 hp name"]);
+  book.sendDiff();
+  book.update(0, { hp: 2 });
+  book.sendDiff();
+  book.lose(lost);
+  assertEquals(book.owed, ["traits 0 name"], "its hp left since in another packet");
+  book.update(0, { mass: 2 });
+  assertEquals(book.owed, ["traits 0 name mass"], "it does not wait");
+});
+
+Deno.test("Debts.onLost() owes a lost snapshot whole when the one the client has is from before a trait was lost", () => {
+  const book = new Book(1).settle();
+  book.update(0, { hp: undefined });
+  book.lose(book.sendSnap(0));
+  assertEquals(book.owed, ["snap 0@0"], "no diff could tell that");
+  book.debts.onArrived(book.sendSnap(0));
+  book.update(0, { mass: 2 });
+  book.lose(book.sendSnap(0));
+  assertEquals(book.owed, ["traits 0 mass"], "it knows that by now");
+});
+
+Deno.test("Debts.onLost() owes a lost snapshot whole to clients without diffs", () => {
+  const book = new Book(1, false).settle();
+  book.update(0, { hp: 1 });
+  book.lose(book.sendSnap(0));
+  assertEquals(book.owed, ["snap 0@0"]);
+});
+
+Deno.test("Debts owes a client that understands diffs all of a sudden traits from then on", () => {
+  const book = new Book(1, false).settle();
+  book.debts.hasDiffs = true;
+  book.update(0, { hp: 1 });
+  assertEquals(book.owed, ["traits 0 hp"]);
+  book.debts.hasDiffs = false;
+  book.update(0, { hp: 2 });
+  assertEquals(book.owed, ["snap 0@0"]);
 });
 
 Deno.test("Debts.onLost() owes no snapshot that is owed already, or was overtaken by another", () => {
@@ -216,8 +269,8 @@ Deno.test("Debts.onLost() owes no snapshot that is owed already, or was overtake
   assertEquals(book.owed, [], "of the tick that arrived");
   book.update(0, { mass: 2 });
   book.debts.onArrived(old);
-  book.lose({ ...same, time: book.world.time } as Cargo);
-  assertEquals(book.owed, ["snap 0@20"], "newer than what arrived: it tells the mass as well");
+  book.lose(book.sendSnap(0));
+  assertEquals(book.owed, ["traits 0 mass"], "newer than what arrived");
 });
 
 Deno.test("Debts.onArrived() takes no older snapshot as the newest", () => {
@@ -288,6 +341,23 @@ Deno.test("Debts.onLost() owes removals again, and no heartbeat", () => {
   assertEquals(book.owed, ["gone 1", "gone 2"]);
 });
 
+// ---- too much of it
+
+Deno.test("Debts.isOverdrawn when more than 2,048 are gone, until they are told", () => {
+  const book = new Book(2_049).settle();
+  for (let id = 0; id < 2_048; id++) book.world.remove(id);
+  book.tick();
+  assert(!book.debts.isOverdrawn);
+  book.world.remove(2_048);
+  book.tick();
+  assert(book.debts.isOverdrawn);
+  book.debts.oweAll(book.world.entities.values(), book.now);
+  assert(!book.debts.isOverdrawn);
+  assertEquals(book.owed, []);
+  book.lose({ kind: "removal", entities: book.entities });
+  assert(book.debts.isOverdrawn, "also by what was lost");
+});
+
 // ---- clients that take for the newest what comes last
 
 Deno.test("Debts.maySnap() only when it is due; and to a client without diffs one at a time", () => {
@@ -296,14 +366,14 @@ Deno.test("Debts.maySnap() only when it is due; and to a client without diffs on
     const [entity, other] = book.entities as [Entity, Entity];
     book.debts.snaps.set(entity, 10);
     assertEquals([9, 10].map((now) => book.debts.maySnap(entity, now)), [false, true]);
-    const cargo = book.sendSnap(0, hasDiffs);
+    const cargo = book.sendSnap(0);
     assertEquals(book.debts.maySnap(entity, 20), hasDiffs, "a keyframe");
     book.debts.snaps.set(entity, 10);
     assertEquals(book.debts.maySnap(entity, 20), hasDiffs);
     assert(book.debts.maySnap(other, 20));
     book.debts.onArrived(cargo);
     assert(book.debts.maySnap(entity, 20));
-    book.lose(book.sendSnap(0, hasDiffs));
+    book.lose(book.sendSnap(0));
     assert(book.debts.maySnap(entity, 20));
   }
 });
@@ -311,12 +381,12 @@ Deno.test("Debts.maySnap() only when it is due; and to a client without diffs on
 Deno.test("Debts.onLate() owes a snapshot after an older one that came late, if the client has no diffs", () => {
   for (const hasDiffs of [true, false]) {
     const book = new Book(1, hasDiffs);
-    const older = book.sendSnap(0, hasDiffs);
+    const older = book.sendSnap(0);
     book.debts.onArrived(older);
     book.debts.onLate(older, book.now);
     assertEquals(book.owed, [], "it is the newest");
-    book.update(0, { hp: 1 }, hasDiffs);
-    const newer = book.sendSnap(0, hasDiffs);
+    book.update(0, { hp: 1 });
+    const newer = book.sendSnap(0);
     book.debts.traits.clear();
     book.now = 50;
     book.debts.onLate({ kind: "heartbeat" }, book.now);
@@ -326,7 +396,7 @@ Deno.test("Debts.onLate() owes a snapshot after an older one that came late, if 
     book.debts.onLate(older, book.now);
     assertEquals(book.owed, hasDiffs ? [] : ["snap 0@50"]);
     book.world.remove(0);
-    book.tick(hasDiffs);
+    book.tick();
     book.debts.onLate(older, book.now);
     assertEquals(book.owed, ["gone 0"]);
   }
@@ -374,7 +444,7 @@ Deno.test("Debts leaves nobody without what was lost, whatever is lost and in wh
     const hasDiffs = random() < 0.7;
     const lossShare = random() * 0.8;
     const world = new World();
-    const debts = new Debts();
+    const debts = new Debts(hasDiffs);
     const reader = new Reader();
     const onTheWay: Packet[] = [];
     let now = 0;
@@ -393,7 +463,7 @@ Deno.test("Debts leaves nobody without what was lost, whatever is lost and in wh
       for (const [entity, at] of debts.snaps) {
         assertEquals(hasDiffs && debts.maySnap(entity, now), hasDiffs && at <= now);
         if (!debts.maySnap(entity, now)) continue;
-        debts.onSnapSent(entity, time, hasDiffs);
+        debts.onSnapSent(entity, time);
         send({ kind: "snap", entity, time }, [[entity, entity.told.keys()]]);
       }
       const parts = Array.from(debts.traits, ([entity, names]) => ({
@@ -416,7 +486,7 @@ Deno.test("Debts leaves nobody without what was lost, whatever is lost and in wh
     for (let step = 0; step < 120; step++) {
       now += 20;
       for (let actions = Math.floor(random() * 3); actions > 0; actions--) act(world, random);
-      debts.owe(world.tick(), hasDiffs, now);
+      debts.owe(world.tick(), now);
       if (random() < 0.01) debts.oweAll(world.entities.values(), now);
       if (random() < 0.7) pay();
       while (onTheWay.length > 5 * random() * 3) deliver(lossShare);

@@ -116,7 +116,6 @@ Deno.test("readServerMessage() understands every recorded message of the origina
       updates: [{ id: Number(id), traits, isWhole: true }],
       universe: undefined,
       total: undefined,
-      isInitial: false,
     }, vector.name);
   }
 });
@@ -180,7 +179,6 @@ Deno.test("readServerMessage() reads the additions of netsync as they are docume
       updates: [{ id: 3, traits: { ...TRAITS, name: "Rock", hp: 3 }, isWhole: true }],
       universe: 48_213,
       total: 12,
-      isInitial: true,
     },
   );
   assertEquals(
@@ -196,7 +194,6 @@ Deno.test("readServerMessage() reads the additions of netsync as they are docume
       ],
       universe: 48_213,
       total: undefined,
-      isInitial: false,
     },
   );
   assertEquals(heard('{"type":"remove","time":126,"ids":[3,9],"universe":48213}'), {
@@ -220,6 +217,13 @@ Deno.test("readServerMessage() reads the additions of netsync as they are docume
   );
   assertEquals(heard('{"type":"full"}'), { kind: "full" });
   assertEquals<unknown>(readServerMessage(parsed(FULL)), { kind: "full" });
+  assertEquals(heard('{"type":"stop"}'), { kind: "stop" });
+  assertEquals<unknown>(readServerMessage(parsed(STOP)), { kind: "stop" });
+});
+
+Deno.test("readServerMessage() leaves out whether a snap is an initial one, since nobody asks", () => {
+  const without = snapOf({});
+  for (const initial of [true, false, null, "x"]) assertEquals(snapOf({ initial }), without);
 });
 
 Deno.test("readServerMessage() takes a message of no type as a diff, if it has one", () => {
@@ -227,7 +231,7 @@ Deno.test("readServerMessage() takes a message of no type as a diff, if it has o
   assertEquals(heard('{"time":1}'), UNKNOWN);
   assertEquals(heard('{"diff":{},"time":1}'), heard('{"type":"diff","diff":{},"time":1}'));
   assertEquals(heard('{"type":"diff"}'), SHAPE);
-  for (const type of ["", "Snap", "knock", "stop", 0, false, [], ["snap"], {}]) {
+  for (const type of ["", "Snap", "knock", "Stop", 0, false, [], ["snap"], {}]) {
     assertEquals<unknown>(readServerMessage({ type, diff: {}, time: 1 }), UNKNOWN, String(type));
   }
 });
@@ -260,9 +264,8 @@ Deno.test("readServerMessage() wants whole numbers from 0 as ids and times", () 
 
 Deno.test("readServerMessage() leaves out what else is wrong, since originals do not send it", () => {
   for (const value of [null, -1, 0.5, 2 ** 53, "1", [1], {}, true]) {
-    const snap = updatesOf(snapOf({ total: value, universe: value, initial: value }));
+    const snap = updatesOf(snapOf({ total: value, universe: value }));
     assertEquals([snap.total, snap.universe], [undefined, undefined], JSON.stringify(value));
-    assertEquals(snap.isInitial, value === true, JSON.stringify(value));
     const beat = readServerMessage({
       type: "heartbeat",
       time: 1.5,

@@ -279,27 +279,131 @@ Deno.test("Mirror takes no news of strangers from before the tick at which all w
 
 Deno.test("Mirror.hasRoomFor() as many objects as it may have, with those that are not shown yet", () => {
   const mirror = new Mirror(3);
-  assert(mirror.hasRoomFor([whole(1), whole(2), whole(3)]));
-  assert(!mirror.hasRoomFor([whole(1), whole(2), whole(3), whole(4)]));
   mirror.apply(whole(1), 10);
   mirror.apply(part(2, { hp: 1 }), 10);
-  assert(mirror.hasRoomFor([whole(3)]));
-  assert(!mirror.hasRoomFor([whole(3), whole(4)]));
-  assert(mirror.hasRoomFor([whole(1), whole(2), whole(3)]), "two of them are known");
-  assert(!mirror.hasRoomFor([whole(1), whole(2), whole(3), part(4, {})]));
-  mirror.remove(9, 10);
-  assert(mirror.hasRoomFor([whole(9), whole(3), part(9, {})]), "what is gone needs none");
+  assert(mirror.hasRoomFor(whole(3)) && mirror.hasRoomFor(part(3, {})));
   mirror.apply(whole(3), 10);
-  assert(mirror.hasRoomFor([]));
-  assert(mirror.hasRoomFor([whole(1), whole(2), whole(3), whole(9)]));
-  assert(!mirror.hasRoomFor([whole(4)]));
+  for (const update of [whole(4), part(4, {})]) assert(!mirror.hasRoomFor(update));
+  for (const id of [1, 2, 3]) assert(mirror.hasRoomFor(whole(id)), "it is known");
+  for (const id of [1, 2, 3]) assert(mirror.hasRoomFor(part(id, { hp: 1 })), "it is known");
+  mirror.remove(9, 10);
+  assert(mirror.hasRoomFor(whole(9)), "what is gone needs none");
   mirror.remove(2, 10);
-  assert(mirror.hasRoomFor([whole(4)]));
+  assert(mirror.hasRoomFor(whole(4)));
+  mirror.apply(whole(4), 10);
+  assert(!mirror.hasRoomFor(whole(5)));
   mirror.settle(11);
-  assert(mirror.hasRoomFor([whole(4), whole(5), whole(6)]));
-  mirror.apply(whole(4), 11);
+  assert(mirror.hasRoomFor(whole(5)));
+  for (const id of [5, 6, 7]) mirror.apply(whole(id), 11);
+  assert(!mirror.hasRoomFor(whole(8)));
   mirror.clear();
-  assert(mirror.hasRoomFor([whole(4), whole(5), whole(6)]));
+  assert(mirror.hasRoomFor(whole(8)));
+});
+
+Deno.test("Mirror.apply() leaves out what has no room, and takes the rest", () => {
+  const mirror = new Mirror(1);
+  mirror.apply(whole(1, { hp: 3 }), 10);
+  for (const update of [whole(2), part(2, { hp: 1 })]) {
+    assertEquals(mirror.apply(update, 11), undefined);
+  }
+  assertEquals([...mirror.objects.keys()], [1]);
+  assertEquals(mirror.time, 11, "that it is so late is true anyway");
+  assertEquals(mirror.apply(part(1, { hp: 2 }), 12)?.kind, "changed");
+  mirror.remove(1, 13);
+  const spawned = mirror.apply(whole(2), 10);
+  assertEquals<unknown>(spawned, { kind: "spawned", id: 2, traits: DEFAULT_TRAITS });
+});
+
+Deno.test("Mirror.hasRoomFor() no more than 4,096 objects of which there was no snapshot", () => {
+  const mirror = new Mirror(65_536);
+  mirror.apply(whole(0), 1);
+  for (let id = 1; id <= 4_096; id++) {
+    assert(mirror.hasRoomFor(part(id, { hp: 1 })), `object ${id}`);
+    mirror.apply(part(id, { hp: 1 }), 1);
+  }
+  assert(!mirror.hasRoomFor(part(5_000, { hp: 1 })));
+  assert(mirror.hasRoomFor(part(1, { hp: 1 })), "it is one of them");
+  assert(mirror.hasRoomFor(whole(5_000)));
+  mirror.apply(whole(5_000), 1);
+  assert(!mirror.hasRoomFor(part(6_000, { hp: 1 })));
+  mirror.apply(whole(1), 1);
+  assert(mirror.hasRoomFor(part(6_000, { hp: 1 })), "one of them is shown now");
+});
+
+/** So many traits of 1,000 bytes each. */
+function bulky(from: number, count: number): TraitChanges {
+  const names = Array.from({ length: count }, (_, at) => `t${from + at}`);
+  return Object.fromEntries(names.map((name) => [name, "x".repeat(1_000)]));
+}
+
+Deno.test("Mirror lets no object grow beyond about 8 kB, and leaves it as it was then", () => {
+  for (const isShown of [true, false]) {
+    const mirror = new Mirror(10);
+    if (isShown) mirror.apply(whole(1), 1);
+    for (let time = 2; time < 100; time++) mirror.apply(part(1, bulky(time, 1)), time);
+    if (!isShown) mirror.apply(whole(1), 1);
+    const { length } = JSON.stringify(mirror.objects.get(1));
+    assert(length > 6_000 && length < 8_500, `${length} bytes`);
+    mirror.apply(part(1, { mass: 7, position: [1, 2, 3] }), 100);
+    assertEquals(mirror.objects.get(1)!.mass, 7, "what takes no more room is told");
+    mirror.apply(whole(1, { hp: 3 }), 101);
+    mirror.apply(part(1, bulky(0, 1)), 102);
+    assertEquals(mirror.objects.get(1), traitsOf({ hp: 3, ...bulky(0, 1) }));
+  }
+});
+
+Deno.test("Mirror takes new values of an object as large as the largest for ever", () => {
+  const mirror = new Mirror(10);
+  mirror.apply(whole(1), 1);
+  for (let time = 2; time < 1_000; time++) {
+    const traits = { trait: String(time).padEnd(900) };
+    assertEquals(mirror.apply(part(1, traits), time)?.kind, "changed", `at tick ${time}`);
+    assertEquals(mirror.objects.get(1)!.trait, traits.trait);
+  }
+});
+
+Deno.test("Mirror counts what it holds, not what it was told", () => {
+  const mirror = new Mirror(65_536);
+  const [one, other] = ["x".repeat(4_000), "y".repeat(4_000)];
+  // 34 MB, told three times.
+  for (let id = 0; id < 8_500; id++) {
+    mirror.apply(whole(id, { text: one }), 1);
+    mirror.apply(part(id, { text: other }), 2);
+    mirror.apply(part(id, { text: one }), 3);
+  }
+  assert(mirror.hasRoomFor(whole(8_500)));
+  assertEquals(mirror.apply(part(0, { text: other }), 4)?.kind, "changed");
+});
+
+Deno.test("Mirror takes new values of what it knows though it is full, as long as they are no longer", () => {
+  const mirror = new Mirror(65_536);
+  const text = "x".repeat(7_900);
+  let id = 0;
+  while (id < 65_536 && mirror.hasRoomFor(whole(id))) mirror.apply(whole(id++, { text }), 1);
+  const other = "y".repeat(7_900);
+  assertEquals(mirror.apply(part(0, { text: other, mass: 7 }), 2)?.kind, "changed");
+  assertEquals(mirror.apply(whole(1, { text: other }), 2)?.kind, "changed");
+  assertEquals(mirror.apply(part(2, { text: other + "y" }), 2), undefined);
+  assertEquals(mirror.apply(whole(3, { text: other, hp: 1 }), 2), undefined);
+  for (const known of [2, 3]) assertEquals(mirror.objects.get(known)!.text, text);
+  for (const known of [0, 1]) mirror.apply(whole(known), 3);
+  assertEquals(mirror.apply(whole(3, { text: other, hp: 1 }), 4)?.kind, "changed", "room again");
+});
+
+Deno.test("Mirror has room for 64 MB of traits, and again when some are gone", () => {
+  const mirror = new Mirror(65_536);
+  const text = "x".repeat(8_000);
+  let id = 0;
+  while (id < 65_536 && mirror.hasRoomFor(whole(id))) mirror.apply(whole(id++, { text }), 1);
+  assert(id * 8_000 > 64e6 && id * 8_000 < 70e6, `${id} objects`);
+  for (const update of [whole(id), part(id, { hp: 1 })]) {
+    assertEquals(mirror.apply(update, 2), undefined);
+  }
+  assertEquals(mirror.objects.size, id);
+  for (const gone of [0, 1]) assert(mirror.remove(gone, 2));
+  assertEquals(mirror.apply(whole(id), 2)?.kind, "spawned");
+  mirror.clear();
+  assertEquals(mirror.apply(whole(0, { text }), 0)?.kind, "spawned");
 });
 
 // ---- any order

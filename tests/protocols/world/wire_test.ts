@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { createHash } from "node:crypto";
 import {
   DATAGRAM_BYTES_MAX,
+  decodeHeader,
   decodePacket,
+  decodePayload,
   encodeAck,
   encodeMessage,
   HEADER_BYTES,
@@ -280,6 +282,45 @@ Deno.test("decodePacket() takes an empty object as an ACK however it is written,
   ];
   for (const text of [...others, '{"__proto__":1}', '{"a":1e999}', "{}\ufeff"]) {
     assertEquals(readUnder(1, text), "ack", text);
+  }
+});
+
+Deno.test("decodePacket() refuses an ACK longer than 37 bytes, whatever is in it", () => {
+  const padded = (bytes: number): string => "{}".padEnd(bytes - HEADER_BYTES);
+  for (let bytes = 23; bytes <= 37; bytes++) assertEquals(readUnder(1, padded(bytes)), "ack 7");
+  for (const bytes of [38, 1_200, DATAGRAM_BYTES_MAX]) {
+    assertEquals(readUnder(1, padded(bytes)), "ack", `${bytes} bytes`);
+    assertEquals(readUnder(0, padded(bytes)), "message 7", "a message may be as long");
+  }
+});
+
+Deno.test("decodeHeader() reads an ACK whole, and of a message nothing but its header", () => {
+  const headerOf = (payload: string, flags = 0): unknown =>
+    decodeHeader(withFlags(encodeMessage(7, utf8.encode(payload)), flags));
+  for (const payload of ['{"type":"knock"}', "", "no JSON", '{"a":1e999}', "[".repeat(8_000)]) {
+    assertEquals(headerOf(payload), { kind: "header", sequence: 7 }, payload.slice(0, 20));
+  }
+  assertEquals(headerOf("{}", 1), { kind: "ack", sequence: 7 });
+  assertEquals(headerOf('{"type":"knock"}', 1), { kind: "refused", reason: "ack" });
+});
+
+Deno.test("decodeHeader() and decodePayload() together are decodePacket()", () => {
+  const made = ['{"a":[1,{"b":null}]}', "{}", "[]", "", '{"a":1e999}', "{}}", "\ufeff{}"]
+    .flatMap((text) =>
+      [0, 1].map((flags) => withFlags(encodeMessage(9, utf8.encode(text)), flags))
+    );
+  for (const datagram of [...worldVectors.map(({ bytes }) => bytes), ...made]) {
+    const header = decodeHeader(datagram);
+    const packet = decodePacket(datagram);
+    if (header.kind !== "header") {
+      assertEquals(header, packet);
+      continue;
+    }
+    const message = decodePayload(datagram);
+    const expected = typeof message === "string"
+      ? { kind: "refused", reason: message }
+      : { kind: "message", sequence: header.sequence, message };
+    assertEquals<unknown>(packet, expected);
   }
 });
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type Random, seededRandom } from "../../../lib/parts/random.ts";
 import type { Json } from "../../../lib/parts/json.ts";
 import {
@@ -367,4 +367,60 @@ Deno.test("World.tick() goes forward, by whole ticks", () => {
   const world = new World();
   for (const ticks of [0, -1, 0.5, NaN]) assertThrows(() => world.tick(ticks), RangeError);
   assertEquals(world.tick(7).time, 7);
+});
+
+// ---- who ticks
+
+Deno.test("World.tick() is for its server alone once it has one", () => {
+  const world = new World();
+  const server = {};
+  world.own(server);
+  const id = world.spawn();
+  for (const owner of [undefined, {}]) {
+    assertThrows(() => world.tick(1, owner), TypeError, "a world with a server is ticked by that");
+  }
+  assertEquals([world.time, world.entities.size], [0, 0], "nothing has happened");
+  assertEquals(inShort(world.tick(1, server)), [`spawned ${id}`], "nothing was lost");
+  world.update(id, { mass: 2 });
+  assertEquals(inShort(world.tick(2, server)), [`changed ${id} mass`]);
+  assertEquals(world.time, 3);
+});
+
+Deno.test("World.own() gives the world to the next server, and the one before ticks no longer", () => {
+  const world = new World();
+  const [before, next] = [{ name: "before" }, { name: "next" }];
+  world.own(before);
+  world.tick(1, before);
+  world.own(next);
+  assertThrows(() => world.tick(1, before), TypeError);
+  assertThrows(() => world.tick(), TypeError);
+  assertEquals(world.tick(1, next).time, 2);
+});
+
+Deno.test("World.tick() takes nobody for the server of a world that has none", () => {
+  const world = new World();
+  assertThrows(() => world.tick(1, {}), TypeError);
+  assertEquals(world.tick().time, 1);
+});
+
+Deno.test("World knows when an object lost a trait last, and nothing else as such", () => {
+  const { world, id, entity } = worldWith({ hp: 3, name: "Rock" });
+  world.tick(4);
+  const atFirst = entity.reshapedAt;
+  assert(atFirst <= 1, "not after it came");
+  world.update(id, { hp: 2, extra: 1 });
+  world.tick();
+  world.update(id, { hp: undefined });
+  world.update(id, { hp: 7 });
+  world.tick();
+  assertEquals(entity.reshapedAt, atFirst, "it is there at the tick");
+  world.update(id, { hp: undefined });
+  world.tick();
+  assertEquals(entity.reshapedAt, 8);
+  world.update(id, { mass: 2 });
+  world.tick();
+  assertEquals(entity.reshapedAt, 8);
+  world.update(id, { name: undefined });
+  world.tick(10);
+  assertEquals(entity.reshapedAt, 19);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Peer } from "../../../lib/protocols/engine.ts";
-import { Attachment } from "../../../lib/protocols/events/attachment.ts";
-import { peerAt, Recorder } from "../../support/recorder.ts";
+import type { Peer } from "../../lib/protocols/engine.ts";
+import { Attachment } from "../../lib/protocols/attachment.ts";
+import { peerAt, Recorder } from "../support/recorder.ts";
 
 const JOIN = Uint8Array.of(1);
 const HEARTBEAT = Uint8Array.of(2);

@@ -1,4 +1,4 @@
-import type { Outbox, Peer } from "../engine.ts";
+import type { Outbox, Peer } from "./engine.ts";
 
 /** Options of an {@link Attachment}. */
 export interface AttachmentOptions {
@@ -62,6 +62,11 @@ export class Attachment {
     if (this.#server) return;
     this.#server = server;
     this.#speaksAt = now + this.#options.heartbeatMs;
+  }
+
+  /** The server said that it ends: it is sought again, a moment later. */
+  release(now: number): void {
+    this.#seek(now + JOIN_AGAIN_MS);
   }
 
   /** Something sensible came from it. */

@@ -1,0 +1,44 @@
+/** What the commands that watch a service have in common. */
+import type { HostPort } from "../hosts/address.ts";
+import { printLine } from "../observe/output.ts";
+import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
+import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
+import { stopSignal } from "./running.ts";
+
+/** The options of a command that watches. */
+export const WATCH_OPTIONS = {
+  json: flagOption("print one JSON object a line for everything the server tells"),
+};
+
+/** Shows what a client sees until the function that it returns is called. */
+export type View<Client> = (client: Client, address: string) => () => void;
+
+/** A service to watch. */
+export interface Watched<Client> {
+  grammar: Grammar<typeof WATCH_OPTIONS>;
+  defaultPort: number;
+  connect: (server: HostPort, options: { timeoutMs: number }) => Promise<Client>;
+  /** In a terminal; as lines; and as JSON. */
+  picture: View<Client>;
+  lines: View<Client>;
+  everything: View<Client>;
+}
+
+/** Watches the server that the words name until it is told to stop. */
+export async function watch<Client extends { close(): Promise<void> }>(
+  words: readonly string[],
+  { grammar, defaultPort, connect, picture, lines, everything }: Watched<Client>,
+): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return void printLine(helpOf(grammar));
+  const { positionals: [address], values: { json } } = parsed;
+  const server = readServer(address, grammar.command, defaultPort);
+  const client = await joined(connect(server, { timeoutMs: CONNECT_TIMEOUT_MS }));
+  const stop = stopSignal(); // Until now a signal ends this at once.
+  const view = json ? everything : Deno.stdout.isTerminal() ? picture : lines;
+  const end = view(client, address!);
+  await stop.received;
+  end();
+  await client.close();
+  stop.ignore();
+}
