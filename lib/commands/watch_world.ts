@@ -102,7 +102,9 @@ function drawObjectsOf(client: WorldClient, address: string): () => void {
     const { columns, rows } = screen.size;
     const objects = drawnObjects(client);
     reach = reachOf(objects, reach);
-    const status = client.silentMs > SILENCE_MS
+    const status = !client.isConnected
+      ? "the server is gone"
+      : client.silentMs > SILENCE_MS
       ? `nothing heard for ${Math.floor(client.silentMs / 1_000)} s`
       : [
         `${objects.length} objects`,
