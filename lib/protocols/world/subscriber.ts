@@ -166,7 +166,6 @@ export class Subscriber {
 
   /** Objects it is to be told whole when there is time. */
   oweKeyframe(entities: readonly Entity[]): void {
-    if (!this.#isProved) return;
     for (const entity of entities) this.#debts.keyframes.add(entity);
   }
 
@@ -177,29 +176,17 @@ export class Subscriber {
    */
   tell(news: News, now: number, out: Outbox<never>): number {
     const { changes, messages, bytes } = news;
-    const isUpToDate = this.#isProved && this.hasDiffs && this.#debts.isClear;
+    const isUpToDate = this.hasDiffs && this.#debts.isClear;
     const mayTell = isUpToDate && !this.#isStalled(now) && this.#acks.room > messages.length &&
       this.#pace.allows(bytes, messages.length, now);
     if (!mayTell) {
-      this.owe(changes, now);
+      this.#owe(changes, now);
       return 0;
     }
     for (const entity of changes.removed) this.#unsynced.delete(entity);
     this.#debts.forget(changes.removed);
     for (const { json, cargo } of messages) this.#post(json, cargo, now, out);
     return messages.length;
-  }
-
-  /** A tick changed the world, and it is told of that later. */
-  owe(changes: Changes, now: number): void {
-    if (!this.#isProved) return;
-    for (const entity of changes.removed) this.#unsynced.delete(entity);
-    this.#debts.owe(changes, now);
-    // Whoever is that far behind is told everything anew: what is gone then shows by itself.
-    if (this.#debts.isOverdrawn) {
-      this.#debts.removals.clear();
-      this.#isSyncDue = this.hasDiffs;
-    }
   }
 
   /**
@@ -277,6 +264,15 @@ export class Subscriber {
     if (cargo.kind !== "snap") return;
     // The last one: the client hears of it at once.
     if (this.#unsynced.delete(cargo.entity) && this.isSynced) this.#heartbeatAt = now;
+  }
+
+  #owe(changes: Changes, now: number): void {
+    for (const entity of changes.removed) this.#unsynced.delete(entity);
+    this.#debts.owe(changes, now);
+    if (!this.#debts.isOverdrawn) return;
+    // Whoever is that far behind is told everything anew: what is gone then shows by itself.
+    this.#debts.removals.clear();
+    this.#isSyncDue ||= this.hasDiffs;
   }
 
   #beat(now: number, out: Outbox<never>): void {
