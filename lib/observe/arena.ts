@@ -3,6 +3,7 @@ import type { UdpCounters } from "../hosts/udp.ts";
 import type { ArenaEvent, ArenaRefusal, ArenaServer } from "../protocols/arena/server.ts";
 import { EVENT_REFUSALS } from "./events.ts";
 import { RefusalLog } from "./refusals.ts";
+import { logStall } from "./stall.ts";
 import { Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
@@ -70,10 +71,7 @@ export class ArenaObserver {
           { event: "lagging", hz: rateOf(event.hz), tickRate: event.tickRateHz },
         );
       case "stalled":
-        return this.#logger.warning(
-          "this computer did not let the server run: the world stood still for {lostMs} ms",
-          { event: "stalled", lostMs: Math.round(event.lostMs) },
-        );
+        return logStall(this.#logger, event.lostMs);
       default:
         event satisfies never;
     }

@@ -6,6 +6,7 @@ import type {
   WorldServerEvent,
 } from "../protocols/world/server.ts";
 import { RefusalLog } from "./refusals.ts";
+import { logStall } from "./stall.ts";
 import { Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
@@ -91,10 +92,7 @@ export class WorldObserver {
           { event: "lagging", toldPercent: Math.round(100 * event.toldShare) },
         );
       case "stalled":
-        return this.#logger.warning(
-          "this computer did not let the server run: the world stood still for {lostMs} ms",
-          { event: "stalled", lostMs: Math.round(event.lostMs) },
-        );
+        return logStall(this.#logger, event.lostMs);
       default:
         event satisfies never;
     }

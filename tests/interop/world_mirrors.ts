@@ -20,6 +20,7 @@ export function assertNoComplaints(...peers: readonly WorldPeer[]): void {
 
 /** Runs tests that take long side by side, each with a name of its own. */
 export function testTogether(name: string, scenarios: Record<string, () => Promise<void>>): void {
+  // A step with sanitizers waits for the others. The test around all of them keeps its own.
   const alone = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   Deno.test(name, async (t) => {
     const steps = Object.entries(scenarios).map(([name, fn]) => t.step({ name, fn, ...alone }));

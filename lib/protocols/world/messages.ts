@@ -73,7 +73,7 @@ export type Read<Message> = Message | { kind: "refused"; reason: "unknown" | "sh
 
 const UNKNOWN = { kind: "refused", reason: "unknown" } as const;
 const SHAPE = { kind: "refused", reason: "shape" } as const;
-const MESSAGE_ID = /^(?:0|[1-9]\d{0,15})$/;
+const OBJECT_ID = /^(?:0|[1-9]\d{0,15})$/;
 
 /** Understands what a client said. */
 export function readClientMessage({ type, diffs }: JsonObject): Read<ClientMessage> {
@@ -155,7 +155,7 @@ function readDiff({ time, diff, universe }: JsonObject): Read<ServerMessage> {
   if (!isCount(time) || !isObject) return SHAPE;
   const updates: Update[] = [];
   for (const [key, value] of Object.entries(diff)) {
-    const update = MESSAGE_ID.test(key) ? readUpdate(Number(key), value) : undefined;
+    const update = OBJECT_ID.test(key) ? readUpdate(Number(key), value) : undefined;
     if (!update) return SHAPE;
     updates.push(update);
   }

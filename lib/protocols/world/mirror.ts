@@ -95,12 +95,13 @@ export class Mirror {
       // Late news of an object that is gone.
       if (time < this.#settledAt) return undefined;
       this.#known.set(id, known = newKnown());
+      this.#bytes += known.bytes;
     }
     const isSpawned = update.isWhole && known.wholeAt < 0;
-    const before = known.traits;
     const bytesBefore = known.bytes;
-    if (update.isWhole) applySnapshot(known, update.traits, time);
-    else applyDiff(known, update.traits, time);
+    const changes = update.isWhole
+      ? applySnapshot(known, update.traits, time)
+      : applyDiff(known, update.traits, time);
     this.#bytes += known.bytes - bytesBefore;
     if (known.wholeAt < 0) return undefined;
     const { traits } = known;
@@ -108,9 +109,9 @@ export class Mirror {
       this.#objects.set(id, traits);
       return { kind: "spawned", id, traits };
     }
-    if (traits === before) return undefined;
+    if (!changes) return undefined;
     this.#objects.set(id, traits);
-    return { kind: "changed", id, traits, changes: differences(before, traits) };
+    return { kind: "changed", id, traits, changes };
   }
 
   /** An object is gone for good. Returns whether it was there. */
@@ -149,9 +150,9 @@ export class Mirror {
   }
 }
 
-/** A snapshot counts for each trait of which nothing later is known. */
-function applySnapshot(known: Known, snapshot: Traits, time: number): void {
-  if (time < known.wholeAt) return;
+/** A snapshot counts for each trait of which nothing later is known. Returns what it changed, if anything. */
+function applySnapshot(known: Known, snapshot: Traits, time: number): TraitChanges | undefined {
+  if (time < known.wholeAt) return undefined;
   known.wholeAt = time;
   known.latestAt = Math.max(known.latestAt, time);
   const later: Record<string, Json> = Object.create(null);
@@ -160,26 +161,27 @@ function applySnapshot(known: Known, snapshot: Traits, time: number): void {
     else known.laterAt.delete(name);
   }
   const traits = traitsFrom(snapshot, later);
-  if (isSame(known.traits, traits)) return;
+  const changes = differences(known.traits, traits);
+  if (!changes) return undefined;
   known.traits = traits;
   known.bytes = bytesOf(traits);
+  return changes;
 }
 
-/** A value counts if it is later than the one that is known. */
-function applyDiff(known: Known, diff: TraitChanges, time: number): void {
-  const changes: Record<string, Json> = Object.create(null);
+/** A value counts if it is later than the one that is known. Returns what is another one now, if any. */
+function applyDiff(known: Known, diff: TraitChanges, time: number): TraitChanges | undefined {
+  const news: Record<string, Json> = Object.create(null);
   for (const name of Object.keys(diff)) {
     if (time <= (known.laterAt.get(name) ?? known.wholeAt)) continue;
     known.laterAt.set(name, time);
     known.latestAt = Math.max(known.latestAt, time);
-    changes[name] = diff[name]!;
+    if (isEqual(known.traits[name], diff[name])) continue;
+    known.bytes += sizeOf(name, diff[name]) - sizeOf(name, known.traits[name]);
+    news[name] = diff[name]!;
   }
-  const traits = traitsFrom(known.traits, changes);
-  if (isSame(known.traits, traits)) return;
-  for (const name of Object.keys(changes)) {
-    known.bytes += sizeOf(name, changes[name]) - sizeOf(name, known.traits[name]);
-  }
-  known.traits = traits;
+  if (Object.keys(news).length === 0) return undefined;
+  known.traits = traitsFrom(known.traits, news);
+  return news as TraitChanges;
 }
 
 function newKnown(): Known {
@@ -206,11 +208,8 @@ function sizeOf(name: string, value: Json | undefined): number {
   return name.length + JSON.stringify(value).length;
 }
 
-function isSame(before: Traits, after: Traits): boolean {
-  return Object.keys(differences(before, after)).length === 0;
-}
-
-function differences(before: Traits, after: Traits): TraitChanges {
+/** The traits that are others, `undefined` for those that are gone; undefined when there are none. */
+function differences(before: Traits, after: Traits): TraitChanges | undefined {
   const changes: Record<string, Json | undefined> = Object.create(null);
   for (const name of Object.keys(after)) {
     if (!isEqual(before[name], after[name])) changes[name] = after[name];
@@ -218,7 +217,7 @@ function differences(before: Traits, after: Traits): TraitChanges {
   for (const name of Object.keys(before)) {
     if (after[name] === undefined) changes[name] = undefined;
   }
-  return changes as TraitChanges;
+  return Object.keys(changes).length > 0 ? changes as TraitChanges : undefined;
 }
 
 function isEqual(one: Json | undefined, other: Json | undefined): boolean {
