@@ -91,3 +91,42 @@ export interface StreamEngine<Event> extends Engine<Event, StreamOutbox<Event>> 
   /** Says at once what it would have said later: the host is about to end. */
   flush(out: StreamOutbox<Event>): void;
 }
+
+/** Somebody whom a server has let in, as people look at it. */
+export interface Member {
+  readonly peer: Peer;
+  /** What the protocol calls it: an id, a number, a host's name; its address where it has nothing else. */
+  readonly name: string;
+  /** Length of its newest state, where the protocol has such. */
+  readonly stateBytes?: number;
+  /** Where it is measured, and once it is. */
+  readonly roundTripMs?: number;
+}
+
+/** What every server's engine tells and takes besides, for the person who runs it. */
+export interface Membership<Out> {
+  /** Everybody who is in, in the order of their coming. */
+  members(): Member[];
+  /**
+   * Ends what there is with a peer at once, as if it had left: the others are told, and it may come again.
+   * Nothing happens for one who is not in.
+   */
+  expel(peer: Peer, now: number, out: Out): void;
+}
+
+/** What is kept of a server across a restart: anything that JSON can say. */
+export type Saved = { readonly [name: string]: unknown };
+
+/** A server's engine that goes on where another one was stopped. */
+export interface Resumable<Out> {
+  /** What {@link Resumable.resume} needs. Cheap enough to be asked every few seconds. */
+  save(now: number): Saved;
+  /**
+   * Goes on from what another engine saved, before anything else is asked of this one. Who was in is in
+   * again, as if heard at this moment, and is sent nothing before it is heard.
+   *
+   * @param peerAt The peer at an IP address and port.
+   * @throws {TypeError} It is not what an engine of this protocol saves; the message names what is wrong.
+   */
+  resume(saved: Saved, now: number, peerAt: (ip: string, port: number) => Peer, out: Out): void;
+}
