@@ -2,13 +2,16 @@
 import * as arena from "./lib/commands/arena.ts";
 import * as bots from "./lib/commands/bots.ts";
 import * as chat from "./lib/commands/chat.ts";
+import * as config from "./lib/commands/config.ts";
 import * as echo from "./lib/commands/echo.ts";
-import { CommandFailure, suggestionFor, UsageError } from "./lib/commands/options.ts";
+import { CommandFailure, ConfigError, suggestionFor, UsageError } from "./lib/commands/options.ts";
 import * as listen from "./lib/commands/listen.ts";
 import * as messages from "./lib/commands/messages.ts";
 import * as rendezvous from "./lib/commands/rendezvous.ts";
+import * as replay from "./lib/commands/replay.ts";
 import * as say from "./lib/commands/say.ts";
-import { VERSION } from "./lib/commands/service.ts";
+import { VERSION } from "./lib/commands/program.ts";
+import * as serve from "./lib/commands/serve.ts";
 import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
@@ -29,6 +32,9 @@ const COMMANDS = new Map<string, Command>([
   ["say", say],
   ["listen", listen],
   ["world", world],
+  ["serve", serve],
+  ["config", config],
+  ["replay", replay],
 ]);
 
 /** A service ends within a second of being told, whoever reads what it says. */
@@ -49,6 +55,9 @@ commands
   say HOST[:PORT]    sends messages to one
   listen HOST[:PORT] prints its messages
   world [PORT]       objects that others mirror, by snapshots and diffs: a Sidereal
+  serve              runs several of these in one process, as a config file says
+  config check FILE  tells what is wrong with one
+  replay FILE        what --record wrote down: into an engine, or to a server
 
 netsync COMMAND --help tells the options of each; --version the version.`;
 
@@ -63,7 +72,8 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`netsync: ${error.message} (see netsync --help)`);
+      const hint = error instanceof ConfigError ? "" : " (see netsync --help)";
+      console.error(`netsync: ${error.message}${hint}`);
       return 2;
     }
     if (error instanceof CommandFailure) {

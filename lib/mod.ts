@@ -5,13 +5,20 @@
  */
 export { type HostPort, parseHostPort } from "./hosts/address.ts";
 export { openUdp, type UdpCounters, UdpHost, type UdpHostOptions } from "./hosts/udp.ts";
-export { type UdpSocket } from "./hosts/udp.ts";
+export type { PeerTraffic } from "./hosts/traffic.ts";
+export { type UdpOptions, type UdpSocket } from "./hosts/udp.ts";
+export { type BadNetwork, simulateNetwork } from "./hosts/simulate_network.ts";
+export { type Impairment } from "./parts/impairment.ts";
 export { type PortOptions } from "./hosts/open_port.ts";
 export { type OutboxCounters } from "./hosts/outbox.ts";
 export type {
   Engine,
+  Member,
+  Membership,
   Outbox,
   Peer,
+  Resumable,
+  Saved,
   StreamEnd,
   StreamEngine,
   StreamOutbox,
@@ -19,13 +26,14 @@ export type {
 export {
   createSyncServer,
   type SyncCensus,
+  type SyncDeparture,
   type SyncEvent,
   type SyncRefusal,
   type SyncServer,
   type SyncServerOptions,
 } from "./protocols/sync/server.ts";
 export { type WireRefusal } from "./protocols/sync/wire.ts";
-export { ConnectTimeoutError } from "./clients/reach.ts";
+export { ConnectTimeoutError, type SocketOptions } from "./clients/reach.ts";
 export {
   SYNC_PORT,
   SyncClient,

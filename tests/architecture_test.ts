@@ -130,7 +130,7 @@ Deno.test("importProblems() lets the arrows pass", () => {
     ["lib/clients/sync.ts", "../hosts/udp.ts"],
     ["lib/commands/sync.ts", "../home/console.ts"],
     ["lib/commands/sync.ts", "@std/cli/parse-args"],
-    ["lib/commands/service.ts", "../../deno.json"],
+    ["lib/commands/program.ts", "../../deno.json"],
     ["main.ts", "./lib/commands/sync.ts"],
     ["examples/join.ts", "../lib/mod.ts"],
     ["tests/hosts/udp_test.ts", "../../lib/hosts/udp.ts"],

@@ -7,8 +7,16 @@
  * set DENORT_BIN to a denort of the very same Deno version and system.
  */
 
-/** What the program needs, and nothing more. The second shows which addresses to give to friends. */
-const PERMISSIONS = ["--allow-net", "--allow-sys=networkInterfaces"];
+/**
+ * What the program needs, and nothing more. The second shows which addresses to give to friends; files are
+ * read and written where an option names them.
+ */
+const PERMISSIONS = [
+  "--allow-net",
+  "--allow-sys=networkInterfaces",
+  "--allow-read",
+  "--allow-write",
+];
 
 const [flag, target = Deno.build.target, ...rest] = Deno.args;
 if ((flag !== undefined && flag !== "--target") || rest.length > 0) {

@@ -7,13 +7,13 @@ import {
 } from "../protocols/arena/client.ts";
 import type { BulletState, PlayerState } from "../protocols/arena/wire.ts";
 import { Listeners } from "./listeners.ts";
-import { reach, targetOf } from "./reach.ts";
+import { reach, type SocketOptions, targetOf } from "./reach.ts";
 
 /** The port of udp-socket-server. */
 export const ARENA_PORT = 9_999;
 
 /** Options of {@link ArenaClient.connect}. */
-export interface ArenaClientOptions {
+export interface ArenaClientOptions extends SocketOptions {
   /** How long to wait until the server lets us in. Default 10,000. */
   timeoutMs?: number;
 }
@@ -58,13 +58,14 @@ export class ArenaClient implements AsyncDisposable {
    */
   static async connect(
     address: string | HostPort,
-    { timeoutMs = 10_000 }: ArenaClientOptions = {},
+    { timeoutMs = 10_000, through }: ArenaClientOptions = {},
   ): Promise<ArenaClient> {
     const client = new ArenaClient();
     client.#host = await reach(client.#engine, targetOf(address, ARENA_PORT), {
       onEvent: (event) => client.#onEvent(event),
       answered: client.#isLetIn.promise,
       timeoutMs,
+      through,
     });
     return client;
   }

@@ -13,10 +13,10 @@ import { type Random, seededRandom } from "../parts/random.ts";
 import { SEQUENCE_MAX } from "../protocols/events/delivery.ts";
 import { ArenaBot } from "./arena_bot.ts";
 import { connectCrowd, isTrueBefore, Turns } from "./crowd.ts";
-import { openTowards } from "./reach.ts";
+import { openTowards, type SocketOptions } from "./reach.ts";
 
 /** Options of {@link ArenaBots.connect}. */
-export interface ArenaBotsOptions {
+export interface ArenaBotsOptions extends SocketOptions {
   server: HostPort;
   /** Players. */
   count: number;
@@ -162,7 +162,7 @@ export class ArenaBots {
       onLatency: (ms) => this.#latency.record(ms),
       onList: (sequence, now) => this.#lists.add(sequence, this.players, now),
     });
-    const socket: UdpSocket = await openTowards([ip]);
+    const socket: UdpSocket = await openTowards([ip], { through: this.#options.through });
     const host = new UdpHost<never>(engine, socket, { onFault: reportError });
     const server = host.peerAt(ip, this.#options.server.port);
     host.act((now, out) => engine.connect(server, now, out));

@@ -7,10 +7,10 @@ import {
 } from "../protocols/events/client.ts";
 import type { EventFormat, Payload } from "../protocols/events/format.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, reach, targetOf } from "./reach.ts";
+import { actOrThrow, reach, type SocketOptions, targetOf } from "./reach.ts";
 
 /** Options of {@link EventClient.connect}. */
-export interface EventClientOptions {
+export interface EventClientOptions extends SocketOptions {
   /** How events look on the wire: the server's format. */
   format: EventFormat;
   /** How long to wait for the server's welcome. Default 10,000. */
@@ -67,6 +67,7 @@ export class EventClient implements AsyncDisposable {
       onEvent: (event) => client.#onEvent(event),
       answered: client.#firstWelcome.promise,
       timeoutMs: options.timeoutMs ?? 10_000,
+      through: options.through,
     });
     return client;
   }

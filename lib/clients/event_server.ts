@@ -8,11 +8,11 @@ import {
   type EventServerEvent,
 } from "../protocols/events/server.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow } from "./reach.ts";
+import { actOrThrow, type SocketOptions } from "./reach.ts";
 import { printError } from "./signal.ts";
 
 /** Options of {@link EventServer.listen}. */
-export interface EventServerOptions {
+export interface EventServerOptions extends SocketOptions {
   /** How events look on the wire: `jsonFormat()` or `msgpackFormat({ name: number, ... })`. */
   format: EventFormat;
   /** UDP port; 0 lets the system choose one. */
@@ -63,8 +63,8 @@ export class EventServer implements AsyncDisposable {
    * @throws {Deno.errors.AddrNotAvailable} `hostname` is no address of this machine.
    */
   static async listen(options: EventServerOptions): Promise<EventServer> {
-    const { port, hostname } = options;
-    return new EventServer(await openUdp({ port, hostname }), options);
+    const { port, hostname, through } = options;
+    return new EventServer(await openUdp({ port, hostname, through }), options);
   }
 
   private constructor(

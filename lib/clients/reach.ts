@@ -4,6 +4,15 @@ import { resolveHost } from "../hosts/resolve.ts";
 import { openUdp, UdpHost, type UdpSocket } from "../hosts/udp.ts";
 import type { Engine, Outbox, Peer } from "../protocols/engine.ts";
 
+/** Options of everything that opens UDP sockets. */
+export interface SocketOptions {
+  /**
+   * Puts something in front of each socket that is opened, such as a bad network by `simulateNetwork`, or
+   * whatever is to see all datagrams. What it gives owns the socket from then on. Default: nothing.
+   */
+  through?: (conn: Deno.DatagramConn) => Deno.DatagramConn;
+}
+
 /** No server answered in time. */
 export class ConnectTimeoutError extends Error {
   /** The name of the class. */
@@ -22,10 +31,13 @@ export function targetOf(address: string | HostPort, defaultPort: number): HostP
 }
 
 /** Opens a port for all of these addresses: in the family they have, or in both. */
-export function openTowards(ips: readonly string[], port = 0): Promise<UdpSocket> {
+export function openTowards(
+  ips: readonly string[],
+  { port = 0, through }: SocketOptions & { port?: number } = {},
+): Promise<UdpSocket> {
   const families = new Set(ips.map((ip) => ip.includes(":") ? "::" : "0.0.0.0"));
   const [only] = families.size === 1 ? families : [];
-  return openUdp({ port, hostname: only });
+  return openUdp({ port, hostname: only, through });
 }
 
 /**
@@ -64,18 +76,24 @@ interface Asking<Event> extends Engine<Event> {
 /**
  * Opens a port and lets an engine ask a server to let it in.
  *
- * @param options `answered`: settles when it did; `onEvent`: takes the engine's events, also before that.
+ * @param options `answered`: settles when it did; `onEvent`: takes the engine's events, also before that;
+ * `through`: as {@link SocketOptions} has it.
  * @throws {Error} The host name is unknown.
  * @throws {ConnectTimeoutError} The server did not answer within `timeoutMs`.
  */
 export async function reach<Event>(
   engine: Asking<Event>,
   target: HostPort,
-  options: { onEvent: (event: Event) => void; answered: Promise<void>; timeoutMs: number },
+  options: SocketOptions & {
+    onEvent: (event: Event) => void;
+    answered: Promise<void>;
+    timeoutMs: number;
+  },
 ): Promise<UdpHost<Event>> {
-  const { onEvent, answered, timeoutMs } = options;
+  const { onEvent, answered, timeoutMs, through } = options;
   const ips = await resolveHost(target.hostname);
-  const host = new UdpHost(engine, await openTowards(ips), { onEvent, onFault: reportError });
+  const socket = await openTowards(ips, { through });
+  const host = new UdpHost(engine, socket, { onEvent, onFault: reportError });
   const servers = ips.map((ip) => host.peerAt(ip, target.port));
   host.act((now, out) => engine.connect(servers, now, out));
   try {

@@ -14,13 +14,13 @@ import type {
   RemotePlayer,
 } from "../protocols/rendezvous/player.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, openTowards, targetOf } from "./reach.ts";
+import { actOrThrow, openTowards, type SocketOptions, targetOf } from "./reach.ts";
 
 /** The port a rendezvous server listens on unless told otherwise. */
 export const RENDEZVOUS_PORT = 5_160;
 
 /** Options of {@link RendezvousPeer.open}. */
-export interface RendezvousPeerOptions {
+export interface RendezvousPeerOptions extends SocketOptions {
   /** The own name, from 1 to 64 characters. A host is joined by it. */
   name: string;
   /** The name of the host to join. Left out: be a host. */
@@ -153,7 +153,7 @@ export class RendezvousPeer implements AsyncDisposable {
     // IPv4 first: it is what NATs are about, and what the other players most likely have.
     ips.sort((one, other) => Number(one.includes(":")) - Number(other.includes(":")));
     const local = localIp(options.localAddress, ips[0]!);
-    const socket = await openTowards(ips, options.port);
+    const socket = await openTowards(ips, options);
     try {
       return new RendezvousPeer(target, ips, options, socket, { ip: local, port: socket.port });
     } catch (error) {

@@ -8,13 +8,13 @@ import {
 } from "../protocols/sync/client.ts";
 import { parseStates } from "../protocols/sync/wire.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, answerWithin, openTowards, targetOf } from "./reach.ts";
+import { actOrThrow, answerWithin, openTowards, type SocketOptions, targetOf } from "./reach.ts";
 
 /** The port a SimpleNetSync server listens on unless told otherwise. */
 export const SYNC_PORT = 55_555;
 
 /** Options of {@link SyncClient.connect}. */
-export interface SyncClientConnectOptions {
+export interface SyncClientConnectOptions extends SocketOptions {
   /** How long to go on asking for an id. Default 10,000. */
   timeoutMs?: number;
   /** Without anything from the server for this long the connection is lost. Default 10,000. */
@@ -60,7 +60,7 @@ export type SyncClientListener<E extends keyof SyncClientEvents> = (
  * Needs `--allow-net` and, as Deno's UDP sockets do, `"unstable": ["net"]` in deno.json.
  */
 export class SyncClient implements AsyncDisposable {
-  readonly #options: Required<SyncClientConnectOptions>;
+  readonly #options: SocketOptions & Required<Omit<SyncClientConnectOptions, "through">>;
   readonly #ips: readonly string[];
   readonly #port: number;
   readonly #engine: SyncClientEngine;
@@ -162,7 +162,7 @@ export class SyncClient implements AsyncDisposable {
 
   /** Asks for an id from a fresh local port. */
   async #open(): Promise<void> {
-    const socket = await openTowards(this.#ips);
+    const socket = await openTowards(this.#ips, this.#options);
     if (this.#closed) return socket.conns.forEach((conn) => conn.close());
     const previous = this.#host;
     const host = new UdpHost(this.#engine, socket, {

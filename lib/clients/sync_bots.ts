@@ -8,7 +8,7 @@
  */
 import type { HostPort } from "../hosts/address.ts";
 import { resolveHost } from "../hosts/resolve.ts";
-import { openUdp, UdpHost } from "../hosts/udp.ts";
+import { UdpHost } from "../hosts/udp.ts";
 import { Histogram } from "../parts/histogram.ts";
 import { type Random, seededRandom } from "../parts/random.ts";
 import {
@@ -18,9 +18,10 @@ import {
 } from "../protocols/sync/client.ts";
 import { NUMBER_BYTES } from "../protocols/sync/wire.ts";
 import { connectCrowd, isTrueBefore, Turns } from "./crowd.ts";
+import { openTowards, type SocketOptions } from "./reach.ts";
 
 /** Options of {@link SyncBots.connect}. */
-export interface SyncBotsOptions {
+export interface SyncBotsOptions extends SocketOptions {
   server: HostPort;
   /** Players. */
   count: number;
@@ -214,12 +215,12 @@ class Bot {
   /** Undefined when there was no answer before the deadline. */
   static async connect(
     ip: string,
-    { server, stateBytes }: SyncBotsOptions,
+    { server, stateBytes, through }: SyncBotsOptions,
     deadline: number,
     onLatency: (ms: number) => void,
   ): Promise<Bot | undefined> {
     const bot = new Bot(stateBytes, onLatency);
-    const socket = await openUdp({ port: 0, hostname: ip.includes(":") ? "::" : "0.0.0.0" });
+    const socket = await openTowards([ip], { through });
     const { promise: connected, resolve } = Promise.withResolvers<void>();
     const host = new UdpHost(bot.#engine, socket, {
       onEvent: (event) => {

@@ -9,11 +9,12 @@ import {
 import type { Pose } from "../protocols/world/motion.ts";
 import type { TraitChanges, Traits } from "../protocols/world/traits.ts";
 import { Listeners } from "./listeners.ts";
-import { reach, targetOf } from "./reach.ts";
+import { reach, type SocketOptions, targetOf } from "./reach.ts";
 import { WORLD_PORT } from "./world_server.ts";
 
 /** Options of {@link WorldClient.connect}. */
-export interface WorldClientOptions extends Omit<WorldClientEngineOptions, "random"> {
+export interface WorldClientOptions
+  extends SocketOptions, Omit<WorldClientEngineOptions, "random"> {
   /** How long to wait until the server tells of its world. Default 10,000. */
   timeoutMs?: number;
 }
@@ -79,13 +80,14 @@ export class WorldClient implements AsyncDisposable {
    */
   static async connect(
     address: string | HostPort,
-    { timeoutMs = 10_000, ...options }: WorldClientOptions = {},
+    { timeoutMs = 10_000, through, ...options }: WorldClientOptions = {},
   ): Promise<WorldClient> {
     const client = new WorldClient(options);
     client.#host = await reach(client.#engine, targetOf(address, WORLD_PORT), {
       onEvent: (event) => client.#onEvent(event),
       answered: client.#isLetIn.promise,
       timeoutMs,
+      through,
     });
     client.#earlyTimer = setTimeout(() => client.#tellEarly(), 0);
     return client;

@@ -9,14 +9,14 @@ import {
 } from "../protocols/world/server.ts";
 import { World } from "../protocols/world/world.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow } from "./reach.ts";
+import { actOrThrow, type SocketOptions } from "./reach.ts";
 import { printError } from "./signal.ts";
 
 /** The port of Sidereal. */
 export const WORLD_PORT = 25_005;
 
 /** Options of {@link WorldServer.listen}. */
-export interface WorldServerListenOptions {
+export interface WorldServerListenOptions extends SocketOptions {
   /** What is told. Default: an empty world. */
   world?: World;
   /** UDP port; 0 lets the system choose one. Default 25005. */
@@ -91,15 +91,16 @@ export class WorldServer implements AsyncDisposable {
    * @throws {Deno.errors.AddrNotAvailable} `hostname` is no address of this machine.
    */
   static async listen(options: WorldServerListenOptions = {}): Promise<WorldServer> {
-    const { port = WORLD_PORT, hostname, world = new World(), onError, onRefused, ...rest } =
-      options;
+    const { port = WORLD_PORT, hostname, through, ...others } = options;
+    const { world = new World(), onError, onRefused, ...rest } = others;
     const engine = createWorldServer({
       ...rest,
       world,
       unixMs: () => Date.now(),
       random: Math.random,
     });
-    return new WorldServer(engine, await openUdp({ port, hostname }), { onError, onRefused });
+    const socket = await openUdp({ port, hostname, through });
+    return new WorldServer(engine, socket, { onError, onRefused });
   }
 
   private constructor(

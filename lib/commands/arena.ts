@@ -1,20 +1,13 @@
 /** `netsync arena [PORT]`: the msgpack game server of udp-socket-server. */
 import { ARENA_PORT } from "../clients/arena.ts";
 import { ArenaObserver } from "../observe/arena.ts";
-import { createArenaServer } from "../protocols/arena/server.ts";
-import { countOption, type Grammar, numberOption } from "./options.ts";
-import { runUdpService } from "./running.ts";
-import {
-  announce,
-  LISTEN_OPTIONS,
-  LOG_OPTIONS,
-  PROGRAM,
-  readService,
-  STATISTICS_OPTIONS,
-} from "./service.ts";
+import { type ArenaEvent, createArenaServer } from "../protocols/arena/server.ts";
+import { countOption, numberOption } from "./options.ts";
+import { PROGRAM } from "./program.ts";
+import { commandOf, STATISTICS_OPTIONS } from "./service.ts";
+import { udpKind, type UdpMade } from "./hosting/service_kind.ts";
 
 const options = {
-  ...LISTEN_OPTIONS,
   tickRate: numberOption({
     placeholder: "HZ",
     min: 1,
@@ -32,55 +25,44 @@ const options = {
   maxPlayers: countOption(512, "players at most; more get no answer until one leaves"),
   maxPerIp: countOption(64, "players of one IPv4 address or IPv6 /64 network at most"),
   ...STATISTICS_OPTIONS,
-  ...LOG_OPTIONS,
 };
 
-/** What the command takes. */
-export const grammar: Grammar<typeof options> = {
-  command: "netsync arena",
-  positionals: "[PORT]",
-  positionalsMax: 1,
-  about: `A small arena that players move and fire in: the game server of udp-socket-server, on UDP.
-PORT is ${ARENA_PORT} unless given; 0 takes a free one.`,
+/** The arena service. */
+export const kind = udpKind({
+  name: "arena",
+  title: "arena (udp-socket-server)",
+  defaultPort: ARENA_PORT,
+  about:
+    "A small arena that players move and fire in: the game server of udp-socket-server, on UDP.",
   options,
-};
+  isResumable: true,
+  make(values, { logger, random, now }): UdpMade<ArenaEvent> {
+    const engine = createArenaServer({
+      tickRateHz: values.tickRate,
+      silenceMs: values.timeout * 1_000,
+      playersMax: values.maxPlayers,
+      playersPerNetworkMax: values.maxPerIp,
+      random,
+    });
+    return {
+      engine,
+      observer: new ArenaObserver(logger, engine, now),
+      figures(): [string, string][] {
+        const { bullets, undelivered, resends } = engine.census();
+        return [
+          ["bullets", `${bullets}`],
+          ["messages not acked yet", `${undelivered}`],
+          ["sent again", `${resends}`],
+        ];
+      },
+      rows: (near) => [
+        ["see the world", `${PROGRAM} watch arena ${near}`],
+        ["fill it", `${PROGRAM} bots arena ${near} --count 20`],
+      ],
+      stopped: "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
+    };
+  },
+});
 
-/** Runs the server until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const start = readService(words, grammar, "arena", ARENA_PORT);
-  if (!start) return;
-  const { values, port, logger } = start;
-  const engine = createArenaServer({
-    tickRateHz: values.tickRate,
-    silenceMs: values.timeout * 1_000,
-    playersMax: values.maxPlayers,
-    playersPerNetworkMax: values.maxPerIp,
-    random: Math.random,
-  });
-  const observer = new ArenaObserver(logger, engine, () => performance.now());
-  const counters = await runUdpService({
-    engine,
-    port,
-    hostname: values.host,
-    logger,
-    onEvent: (event) => observer.observe(event),
-    onListening: (socket) =>
-      announce(socket, {
-        service: "arena",
-        title: "arena (udp-socket-server)",
-        json: values.json,
-        rows: (near) => [
-          ["see the world", `${PROGRAM} watch arena ${near}`],
-          ["fill it", `${PROGRAM} bots arena ${near} --count 20`],
-        ],
-      }),
-    statistics: {
-      everySeconds: values.statistics,
-      tell: (counters) => observer.tellStatistics(counters),
-    },
-  });
-  logger.info(
-    "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
-    { event: "stopped", ...observer.counts, ...counters },
-  );
-}
+/** What the command takes, and running it. */
+export const { grammar, run } = commandOf(kind);

@@ -4,6 +4,7 @@ import { ArenaBots, type ArenaBotsOptions, type ArenaBotsReport } from "../clien
 import { printLine } from "../observe/output.ts";
 import { joined, readServer } from "./join.ts";
 import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
+import { NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
 import {
   CommandFailure,
   flagOption,
@@ -11,9 +12,10 @@ import {
   helpOf,
   numberOption,
   readWords,
+  under,
 } from "./options.ts";
-import { ProgressLine } from "./screen.ts";
-import { stopSignal } from "./running.ts";
+import { ProgressLine } from "../observe/screen.ts";
+import { stopSignal } from "./stop_signal.ts";
 
 const options = {
   ...LOAD_OPTIONS,
@@ -25,6 +27,7 @@ const options = {
     help: "how long each moves in one direction (1)",
   }),
   fire: flagOption("each fires whenever it turns"),
+  ...under("network", NETWORK_OPTIONS),
 };
 
 /** What the command takes. */
@@ -43,11 +46,14 @@ const PROGRESS_MS = 1_000;
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
   if (parsed.help) return void printLine(helpOf(grammar));
-  const { values: { count, speed, fire, seconds, json } } = parsed;
-  const server = readServer(parsed.positionals[0], "netsync bots arena", ARENA_PORT);
+  const { positionals: [address], values } = parsed;
+  const { count, speed, fire, seconds, json } = values;
+  const server = readServer(address, "netsync bots arena", ARENA_PORT);
+  await using network = await openClientNetwork("arena", values, address);
+  const { through } = network;
   const progress = new Progress(json);
   const bots = await connect(
-    { server, count, turnSeconds: speed, fires: fire },
+    { server, count, turnSeconds: speed, fires: fire, through },
     (players) => progress.show(`${players} of ${count} players are in`),
   );
   const stop = stopSignal(); // Until now a signal ends this at once.

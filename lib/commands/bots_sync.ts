@@ -4,8 +4,9 @@ import { BOT_STATE_BYTES_MIN, SyncBots, type SyncBotsReport } from "../clients/s
 import { printLine } from "../observe/output.ts";
 import { joined, readServer } from "./join.ts";
 import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
-import { CommandFailure, type Grammar, helpOf, numberOption, readWords } from "./options.ts";
-import { stopSignal } from "./running.ts";
+import { NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
+import { CommandFailure, type Grammar, helpOf, numberOption, readWords, under } from "./options.ts";
+import { stopSignal } from "./stop_signal.ts";
 
 const options = {
   ...LOAD_OPTIONS,
@@ -24,6 +25,7 @@ const options = {
     fallback: 50,
     help: "length of a state (50)",
   }),
+  ...under("network", NETWORK_OPTIONS),
 };
 
 /** What the command takes. */
@@ -40,9 +42,12 @@ A server lets in 64 clients of one address unless --max-per-ip says more.`,
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
   if (parsed.help) return void printLine(helpOf(grammar));
-  const { values: { count, rate, size, seconds, json } } = parsed;
-  const server = readServer(parsed.positionals[0], "netsync bots", SYNC_PORT);
-  const bots = await connect({ server, count, rateHz: rate, stateBytes: size });
+  const { positionals: [address], values } = parsed;
+  const { count, rate, size, seconds, json } = values;
+  const server = readServer(address, "netsync bots", SYNC_PORT);
+  await using network = await openClientNetwork("sync", values, address);
+  const { through } = network;
+  const bots = await connect({ server, count, rateHz: rate, stateBytes: size, through });
   const stop = stopSignal(); // Until now a signal ends this at once.
   const say = (line: string): void => json ? undefined : void printLine(line);
   const tell = (event: string, facts: Record<string, number>): void =>

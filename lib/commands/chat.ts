@@ -1,15 +1,17 @@
 /** `netsync chat`: people type to each other, through their routers; and why when they cannot. */
+import { printable } from "../observe/printable.ts";
 import {
   RENDEZVOUS_PORT,
   RendezvousPeer,
   type RendezvousPeerEvents,
 } from "../clients/rendezvous.ts";
-import { formatHostPort, isIpLiteral, parseHostPort } from "../hosts/address.ts";
+import { formatHostPort, type HostPort, isIpLiteral, parseHostPort } from "../hosts/address.ts";
 import { printLine } from "../observe/output.ts";
 import type { LossReason } from "../protocols/rendezvous/link.ts";
 import type { Endpoint } from "../protocols/rendezvous/message.ts";
 import type { EndReason, RemotePlayer } from "../protocols/rendezvous/player.ts";
 import { isName, NAME_CHARACTERS_MAX } from "../protocols/rendezvous/wire.ts";
+import { type Network, NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
 import {
   choiceOption,
   CommandFailure,
@@ -19,11 +21,12 @@ import {
   numberOption,
   readWords,
   textOption,
+  under,
   UsageError,
   type Values,
 } from "./options.ts";
-import { stopSignal } from "./running.ts";
-import { printable, typedLines } from "./terminal.ts";
+import { stopSignal } from "./stop_signal.ts";
+import { typedLines } from "./terminal.ts";
 
 const options = {
   rendezvous: textOption({ placeholder: "HOST[:PORT]", help: "the rendezvous server, needed" }),
@@ -49,6 +52,7 @@ const options = {
     help: "this computer's address on its own network (found out)",
   }),
   json: flagOption("print one JSON object a line"),
+  ...under("network", NETWORK_OPTIONS),
 };
 
 /** What the command takes. */
@@ -90,7 +94,9 @@ export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
   if (parsed.help) return void printLine(helpOf(grammar));
   const { values } = parsed;
-  const peer = await open(values);
+  const server = serverOf(values);
+  await using network = await openClientNetwork("rendezvous", values, values.rendezvous);
+  const peer = await open(server, values, network);
   const print = values.json ? printJson : printText;
   const stop = stopSignal();
   const over = Promise.withResolvers<RendezvousPeerEvents["ended"]>();
@@ -115,8 +121,13 @@ const printJson: Print = (event, facts) => {
   printLine(JSON.stringify({ time: new Date().toISOString(), event, ...facts }));
 };
 
-async function open(values: Values<typeof options>): Promise<RendezvousPeer> {
-  const { rendezvous, name, host, join, dialect, password, port, localAddress } = values;
+/**
+ * The rendezvous server, once all options are right.
+ *
+ * @throws {UsageError} They are not.
+ */
+function serverOf(values: Values<typeof options>): HostPort {
+  const { rendezvous, name, host, join, dialect, password, localAddress } = values;
   if (rendezvous === undefined) {
     throw new UsageError("which server? For example: --rendezvous rendezvous.example:5160");
   }
@@ -148,6 +159,14 @@ async function open(values: Values<typeof options>): Promise<RendezvousPeer> {
   if (localAddress !== undefined && !isIpLiteral(localAddress)) {
     throw new UsageError(`--local-address is an IP address, not "${localAddress}"`);
   }
+  return server;
+}
+
+async function open(
+  server: HostPort,
+  { name, join, dialect, password, port, localAddress }: Values<typeof options>,
+  { through }: Network,
+): Promise<RendezvousPeer> {
   try {
     return await RendezvousPeer.open(server, {
       name: name!,
@@ -157,6 +176,7 @@ async function open(values: Values<typeof options>): Promise<RendezvousPeer> {
       port,
       localAddress,
       checkMs: CHECK_MS,
+      through,
     });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {

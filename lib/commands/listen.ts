@@ -12,7 +12,7 @@ import {
   numberOption,
   readWords,
 } from "./options.ts";
-import { stopSignal } from "./running.ts";
+import { stopSignal } from "./stop_signal.ts";
 
 const options = {
   count: numberOption({

@@ -1,4 +1,5 @@
 /** What the commands for people and scripts that talk to a message server have in common. */
+import { printable } from "../observe/printable.ts";
 import { MessageClient } from "../clients/message_client.ts";
 import type { HostPort } from "../hosts/address.ts";
 import { printLine, writtenOutput } from "../observe/output.ts";
@@ -7,7 +8,6 @@ import type { Framing } from "../protocols/messages/connection.ts";
 import type { NetworkMessage } from "../protocols/messages/message.ts";
 import { CONNECT_TIMEOUT_MS } from "./join.ts";
 import { CommandFailure } from "./options.ts";
-import { printable } from "./terminal.ts";
 
 /** Prints one message, and waits until it is written: a slow reader gets all of them, later. */
 export type MessagePrinter = (message: NetworkMessage) => Promise<void>;

@@ -2,23 +2,17 @@
 import { MESSAGES_PORT } from "../clients/message_client.ts";
 import { MessagesObserver } from "../observe/messages.ts";
 import { createMessageRelay } from "../protocols/messages/relay.ts";
-import { countOption, type Grammar, numberOption } from "./options.ts";
-import { runTcpService } from "./running.ts";
-import {
-  announce,
-  LISTEN_OPTIONS,
-  LOG_OPTIONS,
-  PROGRAM,
-  readService,
-  STATISTICS_OPTIONS,
-} from "./service.ts";
+import type { MessageServerEvent } from "../protocols/messages/server.ts";
+import { countOption, numberOption } from "./options.ts";
+import { PROGRAM } from "./program.ts";
+import { commandOf, STATISTICS_OPTIONS } from "./service.ts";
+import { tcpKind, type TcpMade } from "./hosting/service_kind.ts";
 
 const MIB = 2 ** 20;
 /** What one network says goes to everybody else, over lines as they have them at home. */
 const KIB_256 = 2 ** 18;
 
 const options = {
-  ...LISTEN_OPTIONS,
   maxConnections: countOption(1_024, "clients at most; more are sent away"),
   maxPerIp: countOption(64, "clients of one IPv4 address or IPv6 /64 network at most"),
   maxMessage: numberOption({
@@ -59,60 +53,40 @@ const options = {
     help: "between two messages to one original client, which would read them as one (20)",
   }),
   ...STATISTICS_OPTIONS,
-  ...LOG_OPTIONS,
 };
 
-/** What the command takes. */
-export const grammar: Grammar<typeof options> = {
-  command: "netsync messages",
-  positionals: "[PORT]",
-  positionalsMax: 1,
-  about: `Passes each message to everyone else, and answers a handshake: a SimpleServer, on TCP.
-PORT is ${MESSAGES_PORT} unless given; 0 takes a free one.`,
+/** The messages service. */
+export const kind = tcpKind({
+  name: "messages",
+  title: "messages (SimpleServer)",
+  defaultPort: MESSAGES_PORT,
+  about: "Passes each message to everyone else, and answers a handshake: a SimpleServer, on TCP.",
   options,
-};
+  make(values, { logger, now }): TcpMade<MessageServerEvent> {
+    const { maxMessage, idleTimeout } = values;
+    const engine = createMessageRelay({
+      connectionsMax: values.maxConnections,
+      connectionsPerNetworkMax: values.maxPerIp,
+      messageBytesMax: maxMessage,
+      queueBytesMax: 4 * Math.max(MIB, maxMessage),
+      idleMs: idleTimeout === 0 ? Infinity : 1_000 * idleTimeout,
+      gapMs: values.gap,
+      messagesHzMax: values.maxMessages,
+      bytesHzMax: values.maxBytes,
+    });
+    const observer = new MessagesObserver(logger, () => engine.size, now);
+    return {
+      engine,
+      observer,
+      figures: () => [["messages", `${observer.counts.messages}`]],
+      rows: (near) => [
+        ["hear them all", `${PROGRAM} listen ${near}`],
+        ["say something", `${PROGRAM} say ${near} hello`],
+      ],
+      stopped: "stopped: {connected} clients were here and said {messages} messages",
+    };
+  },
+});
 
-/** Runs the server until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const start = readService(words, grammar, "messages", MESSAGES_PORT);
-  if (!start) return;
-  const { values, port, logger } = start;
-  const { maxMessage, idleTimeout } = values;
-  const engine = createMessageRelay({
-    connectionsMax: values.maxConnections,
-    connectionsPerNetworkMax: values.maxPerIp,
-    messageBytesMax: maxMessage,
-    queueBytesMax: 4 * Math.max(MIB, maxMessage),
-    idleMs: idleTimeout === 0 ? Infinity : 1_000 * idleTimeout,
-    gapMs: values.gap,
-    messagesHzMax: values.maxMessages,
-    bytesHzMax: values.maxBytes,
-  });
-  const observer = new MessagesObserver(logger, () => engine.size, () => performance.now());
-  const counters = await runTcpService({
-    engine,
-    port,
-    hostname: values.host,
-    logger,
-    onEvent: (event) => observer.observe(event),
-    onListening: (listener) =>
-      announce(listener, {
-        service: "messages",
-        title: "messages (SimpleServer)",
-        transport: "TCP",
-        json: values.json,
-        rows: (near) => [
-          ["hear them all", `${PROGRAM} listen ${near}`],
-          ["say something", `${PROGRAM} say ${near} hello`],
-        ],
-      }),
-    statistics: {
-      everySeconds: values.statistics,
-      tell: (counters) => observer.tellStatistics(counters),
-    },
-  });
-  logger.info(
-    "stopped: {connected} clients were here and said {messages} messages",
-    { event: "stopped", ...observer.counts, ...counters },
-  );
-}
+/** What the command takes, and running it. */
+export const { grammar, run } = commandOf(kind);

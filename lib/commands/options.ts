@@ -6,7 +6,13 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 /** What a person typed cannot be taken: exit status 2 and this one line. */
 export class UsageError extends Error {
   /** The name of the class. */
-  override readonly name = "UsageError";
+  override readonly name: string = "UsageError";
+}
+
+/** What a person wrote in a config file cannot be taken: exit status 2 and what is wrong with it. */
+export class ConfigError extends UsageError {
+  /** The name of the class. */
+  override readonly name = "ConfigError";
 }
 
 /** What a person asked for could not be done: exit status 1 and this one line. */
@@ -25,8 +31,16 @@ export interface Option<T> {
   readonly fallback: T;
   /** Whether it may be given more than once; then the values are what `read` gives, put together. */
   readonly isList?: boolean;
+  /** What its name alone means. Then a word after it is its value only if it looks like one. */
+  readonly bare?: { readonly text: string; readonly looksLikeValue: RegExp };
+  /** The heading under which `--help` lists it; none for those of the command itself. */
+  readonly heading?: string;
   /** Reads the value; throws a {@link UsageError} that says what would be right. */
   read(text: string, name: string): T;
+  /** The same for the value in a config file, where numbers are numbers and switches true or false. */
+  take(value: unknown, name: string): T;
+  /** What such a value is, as JSON Schema. */
+  readonly schema: Readonly<Record<string, unknown>>;
 }
 
 /** Options by name, in camel case. */
@@ -66,11 +80,12 @@ export function numberOption<const T extends number | undefined>(spec: {
   max: number;
   integer?: boolean;
 }): Option<number | T> {
+  const { help, placeholder, fallback, min: minimum, max: maximum, integer } = spec;
   return {
-    help: spec.help,
-    placeholder: spec.placeholder,
-    fallback: spec.fallback,
+    ...{ help, placeholder, fallback },
     read: (text, name) => readNumber(text, name, spec),
+    take: (value, name) => checkNumber(value, name, spec, JSON.stringify(value)),
+    schema: { type: integer ? "integer" : "number", minimum, maximum },
   };
 }
 
@@ -92,25 +107,39 @@ export function choiceOption<T extends string>(spec: {
   choices: readonly T[];
   fallback: T;
 }): Option<T> {
+  const { help, choices, fallback } = spec;
+  const take = (value: unknown, name: string): T => {
+    const choice = choices.find((choice) => choice === value);
+    if (choice !== undefined) return choice;
+    const shown = JSON.stringify(value);
+    throw new UsageError(`${name} must be one of ${choices.join(", ")}, not ${shown}`);
+  };
   return {
-    help: spec.help,
-    placeholder: spec.choices.join("|"),
-    fallback: spec.fallback,
-    read(text, name): T {
-      const choice = spec.choices.find((choice) => choice === text);
-      if (choice === undefined) {
-        throw new UsageError(`${name} must be one of ${spec.choices.join(", ")}, not "${text}"`);
-      }
-      return choice;
-    },
+    ...{ help, fallback, take, read: take },
+    placeholder: choices.join("|"),
+    schema: { enum: choices },
   };
 }
 
-/** An option with any text. */
-export function textOption(spec: { help: string; placeholder: string }): Option<
-  string | undefined
-> {
-  return { ...spec, fallback: undefined, read: (text): string => text };
+/** An option with a text: any, or what `read` makes of it. */
+export function textOption(spec: { help: string; placeholder: string }): Option<string | undefined>;
+export function textOption<T>(
+  spec: { help: string; placeholder: string; read: (text: string, name: string) => T },
+): Option<T | undefined>;
+export function textOption<T>(
+  spec: { help: string; placeholder: string; read?: (text: string, name: string) => T },
+): Option<T | string | undefined> {
+  const { read = (text: string): string => text } = spec;
+  return {
+    ...spec,
+    fallback: undefined,
+    read,
+    take(value, name): T | string {
+      if (typeof value === "string" && value !== "") return read(value, name);
+      throw new UsageError(`${name} must be a text, not ${JSON.stringify(value)}`);
+    },
+    schema: { type: "string", minLength: 1 },
+  };
 }
 
 /** An option that may be given more than once. */
@@ -120,12 +149,39 @@ export function listOption<T>(spec: {
   read: (text: string, name: string) => T;
 }): Option<T[]> {
   const { read, ...rest } = spec;
-  return { ...rest, fallback: [], isList: true, read: (text, name): T[] => [read(text, name)] };
+  return {
+    ...rest,
+    fallback: [],
+    isList: true,
+    read: (text, name): T[] => [read(text, name)],
+    take(value, name): T[] {
+      if (Array.isArray(value) && value.every((each) => typeof each === "string")) {
+        return value.map((text) => read(text, name));
+      }
+      throw new UsageError(`${name} must be a list of texts, not ${JSON.stringify(value)}`);
+    },
+    schema: { type: "array", items: { type: "string" } },
+  };
 }
 
 /** A switch. */
 export function flagOption(help: string): Option<boolean> {
-  return { help, fallback: false, read: (): boolean => true };
+  return {
+    help,
+    fallback: false,
+    read: (): boolean => true,
+    take(value, name): boolean {
+      if (typeof value === "boolean") return value;
+      throw new UsageError(`${name} must be true or false, not ${JSON.stringify(value)}`);
+    },
+    schema: { type: "boolean" },
+  };
+}
+
+/** The same options under a heading of their own in `--help`. */
+export function under<O extends Options>(heading: string, options: O): O {
+  const entries = Object.entries(options).map(([key, option]) => [key, { ...option, heading }]);
+  return Object.fromEntries(entries) as O;
 }
 
 /** Reads a number written in plain decimal. */
@@ -135,14 +191,19 @@ export function readNumber(
   range: { min: number; max: number; integer?: boolean },
 ): number {
   const pattern = range.integer ? /^\d+$/ : /^\d+(\.\d+)?$/;
-  const value = pattern.test(text) ? Number(text) : NaN;
-  if (!(value >= range.min && value <= range.max)) {
-    const kind = range.integer ? "a whole number" : "a number";
-    throw new UsageError(
-      `${name} must be ${kind} from ${range.min} to ${range.max}, not "${text}"`,
-    );
-  }
-  return value;
+  return checkNumber(pattern.test(text) ? Number(text) : NaN, name, range, `"${text}"`);
+}
+
+function checkNumber(
+  value: unknown,
+  name: string,
+  { min, max, integer = false }: { min: number; max: number; integer?: boolean },
+  shown: string,
+): number {
+  const isNumber = typeof value === "number" && (!integer || Number.isInteger(value));
+  if (isNumber && value >= min && value <= max) return value;
+  const kind = integer ? "a whole number" : "a number";
+  throw new UsageError(`${name} must be ${kind} from ${min} to ${max}, not ${shown}`);
 }
 
 /** Reads a port to listen on. */
@@ -163,7 +224,7 @@ export function readWords<O extends Options>(
   const names = [...optionOf.keys()];
   const flags = names.filter((name) => !optionOf.get(name)!.placeholder).concat("help");
   refuseMisused(words, flags);
-  const parsed = parseArgs(words, {
+  const parsed = parseArgs(withBareValues(words, optionOf), {
     boolean: flags,
     string: ["_", ...names.filter((name) => !flags.includes(name))],
     collect: names.filter((name) => optionOf.get(name)!.isList),
@@ -191,6 +252,21 @@ export function readWords<O extends Options>(
     values[key] = read.length === 0 ? option.fallback : option.isList ? read.flat() : read[0];
   }
   return { help: false, positionals, values: values as Values<O> };
+}
+
+/** Gives an option that was named without a value the one that this means. */
+function withBareValues(
+  words: readonly string[],
+  optionOf: ReadonlyMap<string, Option<unknown>>,
+): string[] {
+  const end = words.indexOf("--") < 0 ? words.length : words.indexOf("--");
+  return words.map((word, index) => {
+    const bare = index < end ? optionOf.get(word.slice(2))?.bare : undefined;
+    if (!bare || !word.startsWith("--")) return word;
+    const next = words[index + 1];
+    const hasValue = next !== undefined && index + 1 < end && bare.looksLikeValue.test(next);
+    return hasValue ? word : `${word}=${bare.text}`;
+  });
 }
 
 /** Words that `parseArgs` would take, but not for what the person meant. */
@@ -231,24 +307,33 @@ export function runService<S extends string>(
 
 /** The text of `--help`. */
 export function helpOf(grammar: Grammar<Options>): string {
-  const rows = Object.entries(grammar.options).map(([key, { placeholder, help }]) => [
-    `--${kebab(key)}${placeholder ? ` ${placeholder}` : ""}`,
-    help,
-  ]);
-  rows.push(["--help", "this text"]);
-  const width = Math.max(...rows.map(([left]) => left!.length));
+  const options = Object.entries(grammar.options);
+  const headings = new Set(options.map(([, { heading }]) => heading));
+  const leftOf = ([key, { placeholder, bare }]: [string, Option<unknown>]): string => {
+    const value = placeholder && (bare ? ` [${placeholder}]` : ` ${placeholder}`);
+    return `--${kebab(key)}${value ?? ""}`;
+  };
+  const width = Math.max("--help".length, ...options.map((option) => leftOf(option).length));
+  const row = (left: string, help: string): string =>
+    `  ${left.padEnd(width)}  ${help.replaceAll("\n", "\n" + " ".repeat(width + 4))}`;
+  const rowsUnder = (heading: string | undefined): string[] =>
+    options.filter(([, option]) => option.heading === heading)
+      .map((option) => row(leftOf(option), option[1].help));
+  const groups = [...headings].filter((heading) => heading !== undefined)
+    .flatMap((heading) => ["", heading, ...rowsUnder(heading)]);
   return [
     `usage: ${grammar.command} ${grammar.positionals} [options]`,
     "",
     grammar.about,
     "",
-    ...rows.map(([left, right]) =>
-      `  ${left!.padEnd(width)}  ${right!.replaceAll("\n", "\n" + " ".repeat(width + 4))}`
-    ),
+    ...rowsUnder(undefined),
+    row("--help", "this text"),
+    ...groups,
     ...(grammar.epilogue ? ["", grammar.epilogue] : []),
   ].join("\n");
 }
 
-function kebab(key: string): string {
+/** `maxClients` as it is typed: `max-clients`. */
+export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,4 +1,5 @@
 /** `netsync say HOST[:PORT] [TEXT]`: sends messages to a message server. */
+import { printable } from "../observe/printable.ts";
 import { type MessageClient, MESSAGES_PORT } from "../clients/message_client.ts";
 import { printLine } from "../observe/output.ts";
 import { type Header, NetworkMessage } from "../protocols/messages/message.ts";
@@ -15,8 +16,8 @@ import {
   readWords,
   UsageError,
 } from "./options.ts";
-import { stopSignal } from "./running.ts";
-import { printable, typedLines } from "./terminal.ts";
+import { stopSignal } from "./stop_signal.ts";
+import { typedLines } from "./terminal.ts";
 
 const options = {
   header: listOption({

@@ -1,13 +1,13 @@
 /** `netsync [PORT]`, `netsync sync [PORT]`: the SimpleNetSync server. */
 import { SYNC_PORT } from "../clients/sync.ts";
 import { SyncObserver } from "../observe/sync.ts";
-import { createSyncServer } from "../protocols/sync/server.ts";
-import { countOption, type Grammar, numberOption } from "./options.ts";
-import { runUdpService } from "./running.ts";
-import { announce, LISTEN_OPTIONS, LOG_OPTIONS, PROGRAM, readService } from "./service.ts";
+import { createSyncServer, type SyncEvent } from "../protocols/sync/server.ts";
+import { countOption, numberOption } from "./options.ts";
+import { PROGRAM } from "./program.ts";
+import { commandOf } from "./service.ts";
+import { udpKind, type UdpMade } from "./hosting/service_kind.ts";
 
 const options = {
-  ...LISTEN_OPTIONS,
   rate: numberOption({
     placeholder: "HZ",
     min: 0,
@@ -34,55 +34,43 @@ const options = {
     fallback: 65_491,
     help: "longest state of a player; longer ones are refused (65491)",
   }),
-  ...LOG_OPTIONS,
 };
 
-/** What the command takes. */
-export const grammar: Grammar<typeof options> = {
-  command: "netsync sync",
-  positionals: "[PORT]",
-  positionalsMax: 1,
-  about: `Lets the players of a game see each other's state: a SimpleNetSync server on UDP.
-PORT is ${SYNC_PORT} unless given; 0 takes a free one.`,
+/** The sync service. */
+export const kind = udpKind({
+  name: "sync",
+  title: "sync (SimpleNetSync)",
+  defaultPort: SYNC_PORT,
+  about: "Lets the players of a game see each other's state: a SimpleNetSync server on UDP.",
   options,
-};
+  isResumable: true,
+  make(values, { logger, unixMs, now }): UdpMade<SyncEvent> {
+    const engine = createSyncServer({
+      firstSnapshotNumber: unixMs() * 1_000,
+      rateHz: values.rate,
+      // Who names a rate means it.
+      eagerPacketsPerSecond: values.rate === undefined ? undefined : 0,
+      silenceMs: values.timeout * 1_000,
+      clientsMax: values.maxClients,
+      clientsPerNetworkMax: values.maxPerIp,
+      stateBytesMax: values.maxState,
+    });
+    return {
+      engine,
+      observer: new SyncObserver(logger, () => engine.census().players, now),
+      figures(): [string, string][] {
+        const { snapshotBytes, unverified, departed } = engine.census();
+        return [
+          ["snapshot", `${snapshotBytes} bytes`],
+          ["asked for an id only", `${unverified}`],
+          ["may come back", `${departed}`],
+        ];
+      },
+      rows: (near) => [["see the players", `${PROGRAM} watch ${near}`]],
+      stopped: "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
+    };
+  },
+});
 
-/** Runs the server until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const start = readService(words, grammar, "sync", SYNC_PORT);
-  if (!start) return;
-  const { values, port, logger } = start;
-  const engine = createSyncServer({
-    firstSnapshotNumber: Date.now() * 1_000,
-    rateHz: values.rate,
-    // Who names a rate means it.
-    eagerPacketsPerSecond: values.rate === undefined ? undefined : 0,
-    silenceMs: values.timeout * 1_000,
-    clientsMax: values.maxClients,
-    clientsPerNetworkMax: values.maxPerIp,
-    stateBytesMax: values.maxState,
-  });
-  const observer = new SyncObserver(
-    logger,
-    () => engine.census().players,
-    () => performance.now(),
-  );
-  const counters = await runUdpService({
-    engine,
-    port,
-    hostname: values.host,
-    logger,
-    onEvent: (event) => observer.observe(event),
-    onListening: (socket) =>
-      announce(socket, {
-        service: "sync",
-        title: "sync (SimpleNetSync)",
-        json: values.json,
-        rows: (near) => [["see the players", `${PROGRAM} watch ${near}`]],
-      }),
-  });
-  logger.info(
-    "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
-    { event: "stopped", ...observer.counts, ...counters },
-  );
-}
+/** What the command takes, and running it. */
+export const { grammar, run } = commandOf(kind);

@@ -29,17 +29,6 @@ export function holdWindow(): void {
   Deno.stdin.readSync(new Uint8Array(1));
 }
 
-/** A text from anybody in one line without control characters. */
-export function printable(text: string, charactersMax: number): string {
-  const cut = text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
-  return cut.replace(/\p{C}/gu, (character) => {
-    const code = character.codePointAt(0)!;
-    return code < 0x100
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : "\\u{" + code.toString(16) + "}";
-  });
-}
-
 /** What is typed or piped in, line by line. */
 export async function* typedLines(): AsyncGenerator<string> {
   let rest = "";

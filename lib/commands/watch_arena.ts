@@ -3,7 +3,7 @@ import { ARENA_PORT, ArenaClient } from "../clients/arena.ts";
 import { printEvent, printLine } from "../observe/output.ts";
 import type { PlayerState } from "../protocols/arena/wire.ts";
 import type { Grammar } from "./options.ts";
-import { Screen } from "./screen.ts";
+import { Screen } from "../observe/screen.ts";
 import { watch, WATCH_OPTIONS } from "./watching.ts";
 import { drawArena } from "./arena_picture.ts";
 
@@ -25,6 +25,7 @@ const SILENCE_MS = 5_000;
 /** Watches until it is told to stop. */
 export function run(words: readonly string[]): Promise<void> {
   return watch(words, {
+    service: "arena",
     grammar,
     defaultPort: ARENA_PORT,
     connect: ArenaClient.connect,

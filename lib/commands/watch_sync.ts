@@ -1,14 +1,16 @@
 /** `netsync watch [sync] HOST[:PORT]`: the states on a running sync server, live. */
+import { printable } from "../observe/printable.ts";
 import { SYNC_PORT, SyncClient } from "../clients/sync.ts";
 import { printEvent, printLine } from "../observe/output.ts";
-import { flagOption, type Grammar, helpOf, readWords } from "./options.ts";
 import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
-import { Screen } from "./screen.ts";
-import { stopSignal } from "./running.ts";
-import { printable } from "./terminal.ts";
+import { NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
+import { flagOption, type Grammar, helpOf, readWords, under } from "./options.ts";
+import { Screen } from "../observe/screen.ts";
+import { stopSignal } from "./stop_signal.ts";
 
 const options = {
   json: flagOption("print one JSON object a line for every change"),
+  ...under("network", NETWORK_OPTIONS),
 };
 
 /** What the command takes. */
@@ -30,9 +32,13 @@ const NOTE_MS = 2_000;
 export async function run(words: readonly string[]): Promise<void> {
   const parsed = readWords(words, grammar);
   if (parsed.help) return void printLine(helpOf(grammar));
-  const { positionals: [address], values: { json } } = parsed;
+  const { positionals: [address], values } = parsed;
+  const { json } = values;
   const server = readServer(address, "netsync watch", SYNC_PORT);
-  const client = await joined(SyncClient.connect(server, { timeoutMs: CONNECT_TIMEOUT_MS }));
+  await using network = await openClientNetwork("sync", values, address);
+  const { through } = network;
+  const options = { timeoutMs: CONNECT_TIMEOUT_MS, through };
+  const client = await joined(SyncClient.connect(server, options));
   const stop = stopSignal(); // Until now a signal ends this at once.
   client.send("");
   const screen = Deno.stdout.isTerminal() && !json ? new Table(client, address!) : undefined;

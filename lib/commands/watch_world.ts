@@ -1,11 +1,11 @@
 /** `netsync watch world HOST[:PORT]`: the world on a running server, live. */
+import { printable } from "../observe/printable.ts";
 import { WorldClient } from "../clients/world_client.ts";
 import { WORLD_PORT } from "../clients/world_server.ts";
 import { printEvent, printLine } from "../observe/output.ts";
 import type { Grammar } from "./options.ts";
-import { Screen } from "./screen.ts";
+import { Screen } from "../observe/screen.ts";
 import { watch, WATCH_OPTIONS } from "./watching.ts";
-import { printable } from "./terminal.ts";
 import { colorOf, type DrawnObject, drawWorld, reachOf } from "./world_picture.ts";
 
 /** What the command takes. */
@@ -28,6 +28,7 @@ const LABEL_LENGTH_MAX = 16;
 /** Watches until it is told to stop. */
 export function run(words: readonly string[]): Promise<void> {
   return watch(words, {
+    service: "world",
     grammar,
     defaultPort: WORLD_PORT,
     connect: WorldClient.connect,

@@ -1,26 +1,19 @@
 /** `netsync world [PORT]`: a Sidereal server, with bodies that fall around a sun. */
 import { WORLD_PORT } from "../clients/world_server.ts";
 import { WorldObserver } from "../observe/world.ts";
-import { createWorldServer } from "../protocols/world/server.ts";
+import { createWorldServer, type WorldServerEvent } from "../protocols/world/server.ts";
 import { World } from "../protocols/world/world.ts";
 import { Gravity } from "./gravity.ts";
-import { countOption, type Grammar, numberOption } from "./options.ts";
-import { runUdpService } from "./running.ts";
-import {
-  announce,
-  LISTEN_OPTIONS,
-  LOG_OPTIONS,
-  PROGRAM,
-  readService,
-  STATISTICS_OPTIONS,
-} from "./service.ts";
+import { countOption, numberOption } from "./options.ts";
+import { PROGRAM } from "./program.ts";
+import { commandOf, STATISTICS_OPTIONS } from "./service.ts";
+import { udpKind, type UdpMade } from "./hosting/service_kind.ts";
 
 /** Finer than any screen: what is told of the bodies is rounded to so many decimals. */
 const DECIMALS = 3;
 const KIB_256 = 2 ** 18;
 
 const options = {
-  ...LISTEN_OPTIONS,
   bodies: numberOption({
     placeholder: "N",
     min: 0,
@@ -70,60 +63,47 @@ const options = {
       `bytes a second to one client; what finds no room leaves later, as it is then (${KIB_256})`,
   }),
   ...STATISTICS_OPTIONS,
-  ...LOG_OPTIONS,
 };
 
-/** What the command takes. */
-export const grammar: Grammar<typeof options> = {
-  command: "netsync world",
-  positionals: "[PORT]",
-  positionalsMax: 1,
-  about: `A world that clients mirror by snapshots, diffs and acks: a Sidereal server, on UDP.
-PORT is ${WORLD_PORT} unless given; 0 takes a free one.`,
+/** The world service. */
+export const kind = udpKind({
+  name: "world",
+  title: "world (Sidereal)",
+  defaultPort: WORLD_PORT,
+  about: "A world that clients mirror by snapshots, diffs and acks: a Sidereal server, on UDP.",
   options,
-};
+  make(values, { logger, random, unixMs, now }): UdpMade<WorldServerEvent> {
+    const world = new World({ decimals: DECIMALS });
+    const gravity = new Gravity(world, values.bodies, values.seed);
+    const engine = createWorldServer({
+      world,
+      tickRateHz: values.tickRate,
+      step: (world, seconds) => gravity.step(world, seconds),
+      keyframeMs: 1_000 * values.keyframe,
+      silenceMs: 1_000 * values.timeout,
+      clientsMax: values.maxClients,
+      clientsPerNetworkMax: values.maxPerIp,
+      bytesPerSecond: values.maxBytes,
+      unixMs,
+      random,
+    });
+    return {
+      engine,
+      observer: new WorldObserver(logger, engine, now),
+      figures(): [string, string][] {
+        const { objects, time, unproved } = engine.census();
+        return [
+          ["objects", `${objects}`],
+          ["tick", `${time}`],
+          ["knocked only", `${unproved}`],
+        ];
+      },
+      rows: (near) => [["see the world", `${PROGRAM} watch world ${near}`]],
+      sayFarewell: (now, out) => engine.close(now, out),
+      stopped: "stopped: {joined} clients were here, {received} datagrams received, {sent} sent",
+    };
+  },
+});
 
-/** Runs the server until it is told to stop. */
-export async function run(words: readonly string[]): Promise<void> {
-  const start = readService(words, grammar, "world", WORLD_PORT);
-  if (!start) return;
-  const { values, port, logger } = start;
-  const world = new World({ decimals: DECIMALS });
-  const gravity = new Gravity(world, values.bodies, values.seed);
-  const engine = createWorldServer({
-    world,
-    tickRateHz: values.tickRate,
-    step: (world, seconds) => gravity.step(world, seconds),
-    keyframeMs: 1_000 * values.keyframe,
-    silenceMs: 1_000 * values.timeout,
-    clientsMax: values.maxClients,
-    clientsPerNetworkMax: values.maxPerIp,
-    bytesPerSecond: values.maxBytes,
-    unixMs: () => Date.now(),
-    random: Math.random,
-  });
-  const observer = new WorldObserver(logger, engine, () => performance.now());
-  const counters = await runUdpService({
-    engine,
-    port,
-    hostname: values.host,
-    logger,
-    onEvent: (event) => observer.observe(event),
-    onStopping: (now, out) => engine.close(now, out),
-    onListening: (socket) =>
-      announce(socket, {
-        service: "world",
-        title: "world (Sidereal)",
-        json: values.json,
-        rows: (near) => [["see the world", `${PROGRAM} watch world ${near}`]],
-      }),
-    statistics: {
-      everySeconds: values.statistics,
-      tell: (counters) => observer.tellStatistics(counters),
-    },
-  });
-  logger.info(
-    "stopped: {joined} clients were here, {received} datagrams received, {sent} sent",
-    { event: "stopped", ...observer.counts, ...counters },
-  );
-}
+/** What the command takes, and running it. */
+export const { grammar, run } = commandOf(kind);

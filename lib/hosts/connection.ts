@@ -3,6 +3,7 @@ import type { Peer, StreamEnd } from "../protocols/engine.ts";
 import { Fifo } from "../parts/fifo.ts";
 import { normalizeIp } from "../parts/ip.ts";
 import { formatHostPort, networkOf } from "./address.ts";
+import type { PeerTraffic } from "./traffic.ts";
 
 /** What a connection reads at once: little while it says little, since each of them waits to read. */
 const READ_BYTES_MIN = 2_048;
@@ -31,11 +32,16 @@ export interface TcpTraffic {
 }
 
 /** A connection as its host has it, and as the engine knows it: as a peer. */
-export class TcpConnection implements Peer {
+export class TcpConnection implements Peer, PeerTraffic {
   readonly ip: string;
   readonly port: number;
   readonly address: string;
   readonly network: string;
+  heardAt: number = performance.now();
+  received = 0;
+  receivedBytes = 0;
+  sent = 0;
+  sentBytes = 0;
   /** Settles when it is gone, after it was told to go. */
   farewell: Promise<void> | undefined;
   /** Closed while nothing is to be read. */
@@ -121,6 +127,9 @@ export class TcpConnection implements Peer {
         while (!this.#gate.isOpen) await this.#gate.opened;
         const length = await this.#conn.read(buffer);
         if (length === null) return "closed";
+        this.heardAt = performance.now();
+        this.received++;
+        this.receivedBytes += length;
         this.#traffic.received++;
         this.#traffic.receivedBytes += length;
         const isAll = length < buffer.length;
@@ -188,6 +197,8 @@ export class TcpConnection implements Peer {
           this.#unsentBytes -= written;
         }
         this.#unsentBytes -= pieces * PIECE_BYTES;
+        this.sent += pieces;
+        this.sentBytes += bytes.length;
         this.#traffic.sent += pieces;
         this.#traffic.sentBytes += bytes.length;
       }

@@ -17,14 +17,23 @@ export class Driver {
   faults = 0;
   readonly #engine: Driven;
   readonly #onFault: (error: unknown) => void;
+  readonly #onLate: ((ms: number) => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #armedFor = Infinity;
   #isStopped = false;
 
-  /** @param onFault Told of what was thrown. */
-  constructor(engine: Driven, onFault: (error: unknown) => void) {
+  /**
+   * @param onFault Told of what was thrown.
+   * @param onLate Told how much later than it was due something was done, each time that a timer was set for it.
+   */
+  constructor(
+    engine: Driven,
+    onFault: (error: unknown) => void,
+    onLate?: (ms: number) => void,
+  ) {
     this.#engine = engine;
     this.#onFault = onFault;
+    this.#onLate = onLate;
   }
 
   /** Calls the engine, or somebody who listens to it. */
@@ -64,8 +73,10 @@ export class Driver {
     // Timers count whole milliseconds: rounded down, one would fire early and be set again.
     const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(deadline - performance.now())));
     this.#timer = setTimeout(() => {
+      const now = performance.now();
+      this.#onLate?.(Math.max(0, now - this.#armedFor));
       this.#armedFor = Infinity;
-      this.#advance(performance.now());
+      this.#advance(now);
     }, waitMs);
   }
 

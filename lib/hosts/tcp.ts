@@ -1,8 +1,9 @@
 /** Connections and the clock for an engine over TCP. */
-import type { StreamEnd, StreamEngine, StreamOutbox } from "../protocols/engine.ts";
+import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../protocols/engine.ts";
 import { Gate, TcpConnection, type TcpTraffic } from "./connection.ts";
 import { Driver } from "./driver.ts";
 import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
+import type { PeerTraffic } from "./traffic.ts";
 
 /** After an accept that failed for want of descriptors, or why ever. */
 const ACCEPT_PAUSE_MS = 100;
@@ -57,6 +58,8 @@ export async function openTcp(options: PortOptions): Promise<TcpListener> {
 export interface TcpCounters extends TcpTraffic {
   /** Connections that were accepted. */
   accepted: number;
+  /** Those among them that the engine was not shown, since their address is not let in. */
+  shutOut: number;
   /** Accept calls the system failed; the host went on. */
   acceptErrors: number;
   /** Errors thrown by the engine or a listener: bugs, each reported to `onFault`. */
@@ -71,6 +74,12 @@ export interface TcpHostOptions<Event> {
   onFault?: (error: unknown) => void;
   /** Told why the system does not give us a connection; it is asked again. Default: it is only counted. */
   onAcceptFailure?: (error: unknown) => void;
+  /** Told how much later than it was due something was done. */
+  onLate?: (ms: number) => void;
+  /** Told how long the engine took for what was read at once. */
+  onHandled?: (ms: number) => void;
+  /** Whether no connections are taken from an address; asked for each. */
+  isShutOut?: (ip: string, port: number) => boolean;
 }
 
 /** Drives an engine: feeds it what its connections read and the time, and writes what it says. */
@@ -82,8 +91,11 @@ export class TcpHost<Event> {
   readonly #connections = new Map<TcpConnection, Promise<void>>();
   readonly #listeners: Deno.TcpListener[] = [];
   readonly #accepting: Promise<void>[] = [];
+  readonly #isShutOut: TcpHostOptions<Event>["isShutOut"];
+  readonly #onHandled: TcpHostOptions<Event>["onHandled"];
   readonly #counters = {
     accepted: 0,
+    shutOut: 0,
     acceptErrors: 0,
     received: 0,
     receivedBytes: 0,
@@ -102,11 +114,17 @@ export class TcpHost<Event> {
     const { onEvent, onFault = (): void => {}, onAcceptFailure = (): void => {} } = options;
     this.#engine = engine;
     this.#onAcceptFailure = onAcceptFailure;
-    const driver = new Driver({
-      nextDeadline: () => engine.nextDeadline(),
-      advance: (now) => engine.advance(now, this.#out),
-    }, onFault);
+    const driver = new Driver(
+      {
+        nextDeadline: () => engine.nextDeadline(),
+        advance: (now) => engine.advance(now, this.#out),
+      },
+      onFault,
+      options.onLate,
+    );
     this.#driver = driver;
+    this.#isShutOut = options.isShutOut;
+    this.#onHandled = options.onHandled;
     this.#out = {
       send: (peer, bytes) => (peer as TcpConnection).send(bytes),
       unsentBytes: (peer) => (peer as TcpConnection).unsentBytes,
@@ -138,6 +156,10 @@ export class TcpHost<Event> {
   adopt(conn: Deno.TcpConn): void {
     if (this.#isClosing) return conn.close();
     const connection = new TcpConnection(conn, this.#counters);
+    if (this.#isShutOut?.(connection.ip, connection.port)) {
+      this.#counters.shutOut++;
+      return connection.cut();
+    }
     const end = Promise.withResolvers<void>();
     this.#connections.set(connection, end.promise);
     this.act((now, out) => this.#engine.opened(connection, now, out));
@@ -149,6 +171,11 @@ export class TcpHost<Event> {
     if (this.#isClosing) return;
     this.#driver.guard(() => call(performance.now(), this.#out));
     this.#driver.arm();
+  }
+
+  /** What went through between this host and a connection of its own. */
+  trafficOf(peer: Peer): PeerTraffic {
+    return peer as TcpConnection;
   }
 
   /** Whether connections are taken. While they are not, the system lets some of them wait. */
@@ -197,6 +224,7 @@ export class TcpHost<Event> {
       if (this.#isClosing) return;
       const now = performance.now();
       this.#driver.guard(() => this.#engine.receive(chunk, connection, now, this.#out));
+      this.#onHandled?.(performance.now() - now);
       if (!isAll || !this.#driver.advanceIfDue()) this.#driver.arm();
     });
     this.#end(connection, end);

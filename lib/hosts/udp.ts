@@ -5,6 +5,7 @@ import { Driver } from "./driver.ts";
 import { formatHostPort, mappedIpv4, networkOf } from "./address.ts";
 import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
 import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts";
+import type { PeerTraffic } from "./traffic.ts";
 
 /** Longer than any UDP payload, so that nothing arrives cut. */
 const RECEIVE_BUFFER_BYTES = 65_536;
@@ -41,6 +42,15 @@ const UDP: SocketKind<Deno.DatagramConn> = {
   },
 };
 
+/** Where to listen, and what all datagrams go through. */
+export interface UdpOptions extends PortOptions {
+  /**
+   * Puts something in front of a socket, such as a bad network or a recorder; its `addr` stays. Called
+   * once for each socket.
+   */
+  through?: (conn: Deno.DatagramConn) => Deno.DatagramConn;
+}
+
 /**
  * Opens a UDP port, for both address families unless it is told an address.
  *
@@ -48,9 +58,10 @@ const UDP: SocketKind<Deno.DatagramConn> = {
  * @throws {Deno.errors.AddrNotAvailable} `hostname` is no address of this machine.
  * @throws {Deno.errors.PermissionDenied} The system does not give this port to everybody.
  */
-export async function openUdp(options: PortOptions): Promise<UdpSocket> {
-  const { sockets: conns, port, addresses } = await openPort(options, UDP);
-  return { conns, port, addresses };
+export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
+  const { sockets, port, addresses } = await openPort(options, UDP);
+  const { through } = options;
+  return { conns: through ? sockets.map((conn) => through(conn)) : sockets, port, addresses };
 }
 
 /** What a {@link UdpHost} did since it was made, in datagrams and bytes. */
@@ -59,6 +70,8 @@ export interface UdpCounters extends OutboxCounters {
   received: number;
   /** Their bytes. */
   receivedBytes: number;
+  /** Those among them that the engine was not shown, since their address is not let in. */
+  shutOut: number;
   /** Receive calls the system failed; the host went on. */
   receiveErrors: number;
   /** Errors thrown by the engine or a listener: bugs, each reported to `onFault`. */
@@ -73,6 +86,12 @@ export interface UdpHostOptions<Event> {
   onFault?: (error: unknown) => void;
   /** Told why the system did not send a datagram of so many bytes. Default: it is only counted. */
   onSendFailure?: (error: unknown, bytes: number) => void;
+  /** Told how much later than it was due something was done. */
+  onLate?: (ms: number) => void;
+  /** Told how long the engine took for a datagram. */
+  onHandled?: (ms: number) => void;
+  /** Whether nothing is heard of an address; asked for each datagram. `ip` may be IPv4-mapped. */
+  isShutOut?: (ip: string, port: number) => boolean;
 }
 
 /** Drives an engine: feeds it what a socket receives and the time, and sends what it says. */
@@ -83,20 +102,29 @@ export class UdpHost<Event> {
   readonly #outbox: PumpedOutbox<Event, UdpPeer>;
   readonly #peers: PeerTable<UdpPeer>;
   readonly #loops: Promise<void>[];
+  readonly #isShutOut: UdpHostOptions<Event>["isShutOut"];
+  readonly #onHandled: UdpHostOptions<Event>["onHandled"];
   #closing: Promise<void> | undefined;
   #received = 0;
   #receivedBytes = 0;
+  #shutOut = 0;
   #receiveErrors = 0;
 
   /** Starts at once; the host owns the socket from then on. */
   constructor(engine: Engine<Event>, socket: UdpSocket, options: UdpHostOptions<Event> = {}) {
     this.#engine = engine;
     this.#socket = socket;
-    const driver = new Driver({
-      nextDeadline: () => engine.nextDeadline(),
-      advance: (now) => engine.advance(now, this.#outbox),
-    }, options.onFault ?? ((): void => {}));
+    const driver = new Driver(
+      {
+        nextDeadline: () => engine.nextDeadline(),
+        advance: (now) => engine.advance(now, this.#outbox),
+      },
+      options.onFault ?? ((): void => {}),
+      options.onLate,
+    );
     this.#driver = driver;
+    this.#isShutOut = options.isShutOut;
+    this.#onHandled = options.onHandled;
     const onEvent = options.onEvent ?? ((): void => {});
     this.#outbox = new PumpedOutbox(
       (event) => driver.guard(() => onEvent(event)),
@@ -118,6 +146,7 @@ export class UdpHost<Event> {
     return {
       received: this.#received,
       receivedBytes: this.#receivedBytes,
+      shutOut: this.#shutOut,
       receiveErrors: this.#receiveErrors,
       faults: this.#driver.faults,
       ...this.#outbox.counters,
@@ -143,6 +172,11 @@ export class UdpHost<Event> {
     const peer = new UdpPeer(conn ?? conns[0]!, { transport: "udp", hostname, port });
     this.#peers.keep(peer);
     return peer;
+  }
+
+  /** What went through between this host and a peer of its own. */
+  trafficOf(peer: Peer): PeerTraffic {
+    return peer as UdpPeer;
   }
 
   /** Sends what is queued, then closes the sockets. Calling it again is harmless. */
@@ -183,15 +217,24 @@ export class UdpHost<Event> {
   #onDatagram(datagram: Uint8Array, address: Deno.NetAddr, conn: Deno.DatagramConn): void {
     this.#received++;
     this.#receivedBytes += datagram.length;
+    if (this.#isShutOut?.(address.hostname, address.port)) {
+      this.#shutOut++;
+      return;
+    }
+    const now = performance.now();
     this.#driver.guard(() => {
       const known = this.#peers.get(address.hostname, address.port);
       const peer = known ?? new UdpPeer(conn, address);
+      peer.heardAt = now;
+      peer.received++;
+      peer.receivedBytes += datagram.length;
       try {
-        this.#engine.receive(datagram, peer, performance.now(), this.#outbox);
+        this.#engine.receive(datagram, peer, now, this.#outbox);
       } finally {
         if (!known && this.#engine.remembers(peer)) this.#peers.keep(peer);
       }
     });
+    this.#onHandled?.(performance.now() - now);
     this.#driver.arm();
   }
 
@@ -201,8 +244,13 @@ export class UdpHost<Event> {
 }
 
 /** Made for every datagram of a stranger, so it computes nothing until it is asked. */
-class UdpPeer implements OutboxPeer {
+class UdpPeer implements OutboxPeer, PeerTraffic {
   queued: Uint8Array | undefined;
+  heardAt = -Infinity;
+  received = 0;
+  receivedBytes = 0;
+  sent = 0;
+  sentBytes = 0;
   readonly #conn: Deno.DatagramConn;
   readonly #target: Deno.NetAddr;
 
@@ -229,6 +277,8 @@ class UdpPeer implements OutboxPeer {
   }
 
   transmit(bytes: Uint8Array): Promise<number> {
+    this.sent++;
+    this.sentBytes += bytes.length;
     return this.#conn.send(bytes, this.#target);
   }
 }
@@ -253,10 +303,12 @@ class PeerTable<P extends { ip: string; port: number }> {
   }
 
   keep(peer: P): void {
+    // Before the peer is in, which may be one that the engine is only about to remember.
+    if (this.#size + 1 >= this.#sizeToSweepAt) this.#sweep();
+    this.#size++;
     let ports = this.#byIp.get(peer.ip);
     if (!ports) this.#byIp.set(peer.ip, ports = new Map());
     ports.set(peer.port, peer);
-    if (++this.#size >= this.#sizeToSweepAt) this.#sweep();
   }
 
   #portsOf(hostname: string): Map<number, P> | undefined {

@@ -1,10 +1,9 @@
 import type { Logger } from "@logtape/logtape";
-import type { UdpCounters } from "../hosts/udp.ts";
 import type { ArenaEvent, ArenaRefusal, ArenaServer } from "../protocols/arena/server.ts";
 import { EVENT_REFUSALS } from "./events.ts";
 import { RefusalLog } from "./refusals.ts";
 import { logStall } from "./stall.ts";
-import { Traffic, trafficText } from "./traffic.ts";
+import { type Counted, Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
 export interface ArenaCounts {
@@ -78,7 +77,7 @@ export class ArenaObserver {
   }
 
   /** Says what went through since the last time; nothing while nobody plays. */
-  tellStatistics(counters: UdpCounters): void {
+  tellStatistics(counters: Counted): void {
     const { players, bullets, steps, rounds, resends } = this.#arena.census();
     const traffic = this.#traffic.take(counters, players);
     const at = this.#now();

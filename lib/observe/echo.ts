@@ -1,9 +1,8 @@
 import type { Logger } from "@logtape/logtape";
-import type { UdpCounters } from "../hosts/udp.ts";
 import type { EchoEvent, EchoRefusal } from "../protocols/echo/server.ts";
 import { EVENT_REFUSALS } from "./events.ts";
 import { RefusalLog } from "./refusals.ts";
-import { Traffic, trafficText } from "./traffic.ts";
+import { type Counted, Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
 export interface EchoCounts {
@@ -53,12 +52,13 @@ export class EchoObserver {
     const { kind, peer: { address }, ...facts } = event;
     this.counts[kind]++;
     const properties = { event: kind, address, clients: this.#clients(), ...facts };
-    if (kind === "echoed") this.#logger.debug(LINES[kind], properties);
-    else this.#logger.info(LINES[kind], properties);
+    if (event.kind === "echoed") this.#logger.debug(LINES.echoed, properties);
+    else if (event.kind === "left") this.#logger.info(LEFT_LINES[event.reason], properties);
+    else this.#logger.info(LINES.joined, properties);
   }
 
   /** Says what went through since the last time; nothing while nobody is there. */
-  tellStatistics(counters: UdpCounters): void {
+  tellStatistics(counters: Counted): void {
     const clients = this.#clients();
     const traffic = this.#traffic.take(counters, clients);
     if (clients === 0) return;
@@ -72,5 +72,10 @@ export class EchoObserver {
 const LINES = {
   joined: "client {number} is here from {address} ({clients} connected)",
   echoed: "client {number} at {address} was repeated to {listeners}",
-  left: "client {number} left: nothing heard from {address} ({clients} connected)",
+} as const;
+
+const LEFT_LINES = {
+  silent: "client {number} left: nothing heard from {address} ({clients} connected)",
+  closed: "client {number} at {address} was sent away ({clients} connected)",
+  displaced: "client {number} at {address} made room ({clients} connected)",
 } as const;

@@ -1,8 +1,7 @@
 import type { Logger } from "@logtape/logtape";
-import type { TcpCounters } from "../hosts/tcp.ts";
 import type { MessageRefusal, MessageServerEvent } from "../protocols/messages/server.ts";
 import { type RefusalHint, RefusalLog } from "./refusals.ts";
-import { Traffic, trafficText } from "./traffic.ts";
+import { type Counted, Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
 export interface MessagesCounts {
@@ -101,7 +100,7 @@ export class MessagesObserver {
   }
 
   /** Says what went through since the last time; nothing while nobody is there. */
-  tellStatistics(counters: TcpCounters): void {
+  tellStatistics(counters: Counted): void {
     const clients = this.#clients();
     const traffic = this.#traffic.take(counters, clients);
     if (clients === 0) return;

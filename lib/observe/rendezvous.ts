@@ -8,6 +8,7 @@ export interface RendezvousCounts {
   moved: number;
   expired: number;
   dropped: number;
+  expelled: number;
   introduced: number;
   refused: Record<RendezvousRefusal, number>;
 }
@@ -57,6 +58,7 @@ const LINES = {
   moved: 'host "{name}" moved to {address} ({hosts} registered)',
   expired: 'host "{name}" at {address} was not heard any more ({hosts} registered)',
   dropped: 'host "{name}" at {address} ended ({hosts} registered)',
+  expelled: 'host "{name}" at {address} was sent away ({hosts} registered)',
   introduced: 'player "{name}" at {address} was introduced to "{host}"',
 } as const;
 
@@ -77,7 +79,7 @@ export class RendezvousObserver {
     this.#hosts = hosts;
     this.#refusals = new RefusalLog(REFUSALS, logger, now);
     this.counts = {
-      ...{ registered: 0, moved: 0, expired: 0, dropped: 0, introduced: 0 },
+      ...{ registered: 0, moved: 0, expired: 0, dropped: 0, expelled: 0, introduced: 0 },
       refused: this.#refusals.counts,
     };
   }

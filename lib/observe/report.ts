@@ -41,8 +41,8 @@ export interface MemberReport {
   /** Address and port, which no other has at the same service. */
   address: string;
   ip: string;
-  /** How long ago it was heard. */
-  heardMs: number;
+  /** How long ago it was heard; undefined for one who was not since a restart. */
+  heardMs: number | undefined;
   /** Undefined where it is not measured. */
   roundTripMs: number | undefined;
   /** Undefined where the protocol has no states. */

@@ -72,13 +72,7 @@ export class SyncObserver {
       case "left":
       case "returned":
       case "restarted":
-        this.counts[event.kind]++;
-        return this.#logger.info(PLAYER_LINES[event.kind], {
-          event: event.kind,
-          id: event.id,
-          address: event.peer.address,
-          players: this.#players(),
-        });
+        return this.#tell(event);
       case "refused":
         return this.#refusals.add(event.reason, event.peer.address);
       case "lagging":
@@ -95,11 +89,22 @@ export class SyncObserver {
         event satisfies never;
     }
   }
+
+  #tell(event: Exclude<SyncEvent, { kind: "refused" | "lagging" }>): void {
+    const { kind, peer: { address }, ...facts } = event;
+    this.counts[kind]++;
+    const line = event.kind === "left" ? LEFT_LINES[event.reason] : PLAYER_LINES[event.kind];
+    this.#logger.info(line, { event: kind, ...facts, address, players: this.#players() });
+  }
 }
+
+const LEFT_LINES = {
+  silent: "player {id} left: nothing heard from {address} ({players} playing)",
+  expelled: "player {id} at {address} was sent away ({players} playing)",
+} as const;
 
 const PLAYER_LINES = {
   joined: "player {id} joined from {address} ({players} playing)",
-  left: "player {id} left: nothing heard from {address} ({players} playing)",
   returned: "player {id} is back from {address} ({players} playing)",
   restarted: "player {id} started anew at {address} ({players} playing)",
 } as const;

@@ -13,7 +13,7 @@ export interface TrafficFigures {
 }
 
 /** What every host counts: messages and bytes in both directions. */
-type Counted = Record<"received" | "receivedBytes" | "sent" | "sentBytes", number>;
+export type Counted = Record<"received" | "receivedBytes" | "sent" | "sentBytes", number>;
 
 /** Turns counters that only grow into figures a second. */
 export class Traffic {

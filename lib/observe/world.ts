@@ -1,5 +1,4 @@
 import type { Logger } from "@logtape/logtape";
-import type { UdpCounters } from "../hosts/udp.ts";
 import type {
   WorldRefusal,
   WorldServerEngine,
@@ -7,7 +6,7 @@ import type {
 } from "../protocols/world/server.ts";
 import { RefusalLog } from "./refusals.ts";
 import { logStall } from "./stall.ts";
-import { Traffic, trafficText } from "./traffic.ts";
+import { type Counted, Traffic, trafficText } from "./traffic.ts";
 
 /** How many times each thing happened; the keys are metric labels. */
 export interface WorldCounts {
@@ -19,6 +18,7 @@ export interface WorldCounts {
 const LEFT_LINES = {
   stopped: "{address} left ({clients} clients)",
   silent: "{address} left: it acked nothing any more ({clients} clients)",
+  expelled: "{address} was sent away ({clients} clients)",
 } as const;
 
 /** Turns the events of a world into log lines and counts, and its traffic into statistics. */
@@ -99,7 +99,7 @@ export class WorldObserver {
   }
 
   /** Says what went through since the last time; nothing while nobody is there. */
-  tellStatistics(counters: UdpCounters): void {
+  tellStatistics(counters: Counted): void {
     const { clients, objects, time } = this.#server.census();
     const traffic = this.#traffic.take(counters, clients);
     const at = this.#now();

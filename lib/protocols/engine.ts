@@ -94,6 +94,7 @@ export interface StreamEngine<Event> extends Engine<Event, StreamOutbox<Event>> 
 
 /** Somebody whom a server has let in, as people look at it. */
 export interface Member {
+  /** Where it is. */
   readonly peer: Peer;
   /** What the protocol calls it: an id, a number, a host's name; its address where it has nothing else. */
   readonly name: string;
@@ -105,11 +106,15 @@ export interface Member {
 
 /** What every server's engine tells and takes besides, for the person who runs it. */
 export interface Membership<Out> {
-  /** Everybody who is in, in the order of their coming. */
+  /**
+   * Everybody who is in, in the order of their coming. A peer that is in under several names is there once
+   * for each of them.
+   */
   members(): Member[];
   /**
    * Ends what there is with a peer at once, as if it had left: the others are told, and it may come again.
-   * Nothing happens for one who is not in.
+   * The engine has nothing left of it, also where it was known without being in; nothing happens for a
+   * stranger. Not to be called while the engine says something.
    */
   expel(peer: Peer, now: number, out: Out): void;
 }
@@ -119,14 +124,21 @@ export type Saved = { readonly [name: string]: unknown };
 
 /** A server's engine that goes on where another one was stopped. */
 export interface Resumable<Out> {
-  /** What {@link Resumable.resume} needs. Cheap enough to be asked every few seconds. */
+  /**
+   * What {@link Resumable.resume} needs, with the version of its layout: `{ version: 1, ... }`. Times in it
+   * are durations: the clock begins anew with the next engine. Cheap enough to be asked every few seconds.
+   */
   save(now: number): Saved;
   /**
    * Goes on from what another engine saved, before anything else is asked of this one. Who was in is in
-   * again, as if heard at this moment, and is sent nothing before it is heard.
+   * again, as if heard at this moment, and is sent nothing before it is heard; no events tell of it. All of
+   * it is read before anything is done. Where this engine has fewer places, the first ones get them, and the
+   * others are forgotten.
    *
-   * @param peerAt The peer at an IP address and port.
-   * @throws {TypeError} It is not what an engine of this protocol saves; the message names what is wrong.
+   * @param peerAt The peer at an IP address and port, the same object for the same address. It is asked for
+   * each in turn, just before the engine begins to remember it.
+   * @throws {TypeError} It is not what an engine of this protocol saves, or this one has begun already. The
+   * message names what is wrong, and the engine is as it was.
    */
   resume(saved: Saved, now: number, peerAt: (ip: string, port: number) => Peer, out: Out): void;
 }

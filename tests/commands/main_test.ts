@@ -109,7 +109,7 @@ Deno.test("netsync first says where it listens, how to join and how to stop", as
   const text = server.lines.join("\n");
   assertMatch(text, new RegExp(`listening on +\\[::\\]:${port} and 0\\.0\\.0\\.0:${port}\n`));
   assertMatch(text, new RegExp(`on this computer +localhost:${port}\n`));
-  assertMatch(text, new RegExp(`on your network .*port ${port}\n`));
+  assertMatch(text, new RegExp(`on your network .*port ${port}`));
   assertMatch(text, new RegExp(`from outside .*forwards UDP port ${port} `));
   assertMatch(text, new RegExp(`see the players .*watch localhost:${port}\n`));
   // And it is true.

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   choiceOption,
   flagOption,
@@ -6,10 +6,12 @@ import {
   helpOf,
   listOption,
   numberOption,
+  type Option,
   readNumber,
   readPort,
   readWords,
   textOption,
+  under,
   UsageError,
 } from "../../lib/commands/options.ts";
 
@@ -203,4 +205,144 @@ Deno.test("listOption() refuses one bad or empty value among good ones", () => {
 
 Deno.test("helpOf() shows a listOption() as any other", () => {
   assert(helpOf(listed).includes("\n  --header NAME  as many as you like\n"));
+});
+
+/** An option that means something without a value, too. */
+const pageOption: Option<string | undefined> = {
+  ...textOption({ placeholder: "ADDRESS:PORT", help: "where" }),
+  bare: { text: "127.0.0.1:80", looksLikeValue: /:\d+$/ },
+};
+
+const bareGrammar = {
+  command: "netsync test",
+  positionals: "[PORT]",
+  positionalsMax: 2,
+  about: "Tests.",
+  options: { page: pageOption, json: flagOption("for programs") },
+};
+
+Deno.test("readWords() takes the word after a bare option for its value only if it looks like one", () => {
+  const cases: [words: string, page: string | undefined, positionals: string[]][] = [
+    ["", undefined, []],
+    ["--page", "127.0.0.1:80", []],
+    ["--page ::1:0", "::1:0", []],
+    ["--page=x", "x", []],
+    ["--page= --json", "", []], // Refused, see below.
+    ["--page 55555", "127.0.0.1:80", ["55555"]],
+    ["55555 --page", "127.0.0.1:80", ["55555"]],
+    ["55555 --page a:1", "a:1", ["55555"]],
+    ["--page --json", "127.0.0.1:80", []],
+    ["--page a:1 55555", "a:1", ["55555"]],
+    ["--page a:1 --page", "127.0.0.1:80", []],
+    ["--page --page a:1", "a:1", []],
+    ["--page -- a:1", "127.0.0.1:80", ["a:1"]],
+    ["-- --page a:1", undefined, ["--page", "a:1"]],
+    ["page a:1", undefined, ["page", "a:1"]],
+  ];
+  for (const [words, page, positionals] of cases) {
+    const read = (): ReturnType<typeof readWords<typeof bareGrammar.options>> =>
+      readWords(words.split(" ").filter((word) => word !== ""), bareGrammar);
+    if (page === "") {
+      assertThrows(read, UsageError, "--page needs a value: --page ADDRESS:PORT");
+      continue;
+    }
+    const parsed = read();
+    assert(!parsed.help);
+    assertEquals([parsed.values.page, parsed.positionals], [page, positionals], words);
+  }
+  for (const words of [["--no-page"], ["--no-page=a:1"], ["--pages", "a:1"]]) {
+    assertThrows(
+      () => readWords(words, bareGrammar),
+      UsageError,
+      `unknown option ${words[0]!.split("=")[0]}`,
+    );
+  }
+});
+
+Deno.test("helpOf() shows in brackets what may be left out, and headings after the options without", () => {
+  const text = helpOf({
+    ...bareGrammar,
+    options: {
+      ...under("of all", { page: pageOption }),
+      ...{ json: bareGrammar.options.json },
+      ...under("of some", { host: options.host }),
+    },
+  });
+  assertStringIncludes(
+    text,
+    `
+  --json                 for programs
+  --help                 this text
+
+of all
+  --page [ADDRESS:PORT]  where
+
+of some
+  --host ADDRESS         where`,
+  );
+});
+
+/** Values as a config file has them: what is made of each, or what is said against it. */
+const TAKEN: [option: Option<unknown>, value: unknown, right: unknown][] = [
+  [options.rate, 0.5, 0.5],
+  [options.rate, 10, 10],
+  [options.maxPerIp, 100, 100],
+  [options.host, "::1", "::1"],
+  [options.logLevel, "error", "error"],
+  [options.json, true, true],
+  [options.json, false, false],
+  [listed.options.header, [], []],
+  [listed.options.header, ["b", "a"], ["B", "A"]],
+];
+
+Deno.test("Option.take() takes a value of the right type as it is", () => {
+  for (const [option, value, right] of TAKEN) assertEquals(option.take(value, "x"), right);
+});
+
+const NOT_TAKEN: [option: Option<unknown>, value: unknown, says: string][] = [
+  [options.rate, 0.4, "x must be a number from 0.5 to 10, not 0.4"],
+  [options.rate, 10.5, "x must be a number from 0.5 to 10, not 10.5"],
+  [options.rate, "5", `x must be a number from 0.5 to 10, not "5"`],
+  [options.rate, null, "x must be a number from 0.5 to 10, not null"],
+  [options.rate, [5], "x must be a number from 0.5 to 10, not [5]"],
+  [options.rate, true, "x must be a number from 0.5 to 10, not true"],
+  [options.maxPerIp, 1.5, "x must be a whole number from 1 to 100, not 1.5"],
+  [options.maxPerIp, 101, "x must be a whole number from 1 to 100, not 101"],
+  [options.maxPerIp, -1, "x must be a whole number from 1 to 100, not -1"],
+  [options.host, 5, "x must be a text, not 5"],
+  [options.host, "", `x must be a text, not ""`],
+  [options.host, { a: 1 }, `x must be a text, not {"a":1}`],
+  [options.logLevel, "loud", `x must be one of info, error, not "loud"`],
+  [options.logLevel, 1, "x must be one of info, error, not 1"],
+  [options.logLevel, ["info"], `x must be one of info, error, not ["info"]`],
+  [options.json, "true", `x must be true or false, not "true"`],
+  [options.json, 1, "x must be true or false, not 1"],
+  [options.json, null, "x must be true or false, not null"],
+  [listed.options.header, "a", `x must be a list of texts, not "a"`],
+  [listed.options.header, ["a", 1], `x must be a list of texts, not ["a",1]`],
+  [listed.options.header, ["a", "bad"], "x may not be bad"],
+];
+
+for (const [option, value, says] of NOT_TAKEN) {
+  Deno.test(`Option.take() refuses ${JSON.stringify(value)} and says: ${says}`, () => {
+    assertEquals(assertThrows(() => option.take(value, "x"), UsageError).message, says);
+  });
+}
+
+Deno.test("textOption() gives its reader what a config file says", () => {
+  const option = textOption({
+    placeholder: "X",
+    help: "",
+    read(text: string, name: string): number {
+      if (text === "bad") throw new UsageError(`${name} may not be bad`);
+      return text.length;
+    },
+  });
+  assertEquals(option.take("four", "x"), 4);
+  assertThrows(
+    () => option.take("bad", "services[0].x"),
+    UsageError,
+    "services[0].x may not be bad",
+  );
+  assertThrows(() => option.take(4, "x"), UsageError, "x must be a text, not 4");
 });

@@ -13,6 +13,7 @@ import {
 } from "../interop/programs.ts";
 import { until } from "../support/wait.ts";
 import config from "../../deno.json" with { type: "json" };
+import { HOSTING_NAMES } from "../support/hosting.ts";
 
 const ESC = "\x1b";
 
@@ -30,8 +31,9 @@ function listen(options: WorldServerListenOptions = {}): Promise<WorldServer> {
 Deno.test("netsync world and watch world tell their options", async () => {
   const options = {
     "world": ["host", "bodies", "seed", "tick-rate", "keyframe", "timeout", "max-clients"]
-      .concat(["max-per-ip", "max-bytes", "statistics", "log-level", "json", "help"]),
-    "watch world": ["json", "help"],
+      .concat(["max-per-ip", "max-bytes", "statistics", "simulate", "record", "help"])
+      .concat(HOSTING_NAMES),
+    "watch world": ["json", "help", "simulate", "record"],
   };
   await Promise.all(
     Object.entries(options).map(async ([command, names]) => {

@@ -907,9 +907,88 @@ Deno.test("TcpHost counts what it takes and sends", async () => {
     receivedBytes: 15,
     sent: 3,
     sentBytes: 15,
+    shutOut: 0,
     failed: 0,
     faults: 0,
   });
+});
+
+Deno.test("TcpHost takes no connection from an address that is shut out, and counts it", async () => {
+  const engine = new StreamProbe();
+  const asked: [ip: string, port: number][] = [];
+  let isShut = true;
+  const listener = await openTcp({ port: 0 });
+  const host = new TcpHost(engine, {
+    isShutOut(ip, port): boolean {
+      asked.push([ip, port]);
+      return isShut;
+    },
+  });
+  host.listen(listener);
+  engine.onReceive = (from, chunk, out) => out.send(from, chunk.slice());
+  for (const hostname of LOOPBACKS) {
+    isShut = true;
+    const before = host.counters;
+    using refused = await Caller.call(listener.port, hostname);
+    assertEquals(await refused.read(), null);
+    assertEquals(asked.at(-1), [hostname, refused.port]);
+    isShut = false;
+    using caller = await Caller.call(listener.port, hostname);
+    await caller.send("hi");
+    assertEquals(await caller.readText(2), "hi");
+    const { accepted, shutOut, received } = host.counters;
+    assertEquals([accepted, shutOut], [before.accepted + 2, before.shutOut + 1]);
+    assertEquals(received, before.received + 1);
+  }
+  assertEquals(engine.calls.filter((call) => call === "opened").length, LOOPBACKS.length);
+  await within("the end", host.close());
+});
+
+Deno.test("TcpHost.trafficOf() is what went through one connection", async () => {
+  await using rig = echoing(await setUpTcp());
+  using ada = await Caller.call(rig.port);
+  await until("ada", () => rig.engine.peers.length === 1);
+  using _bob = await Caller.call(rig.port, "::1");
+  await until("bob", () => rig.engine.peers.length === 2);
+  const [adas, bobs] = rig.engine.peers.map((peer) => rig.host.trafficOf(peer));
+  const bobHeardAt = bobs!.heardAt;
+  for (let round = 0; round < 3; round++) {
+    await ada.send("12345");
+    await ada.readText(5);
+  }
+  await until("the last to be counted", () => adas!.sent === 3);
+  const { received, receivedBytes, sent, sentBytes } = adas!;
+  assertEquals([received, receivedBytes, sent, sentBytes], [3, 15, 3, 15]);
+  assert(adas!.heardAt > bobHeardAt && adas!.heardAt <= performance.now());
+  assertEquals([bobs!.received, bobs!.sent, bobs!.heardAt], [0, 0, bobHeardAt]);
+  assert(bobHeardAt > 0, "it was heard when it connected");
+});
+
+Deno.test("TcpHost tells how late it was, and how long the engine took for what it read", async () => {
+  const engine = new StreamProbe();
+  const [lates, handled]: [number[], number[]] = [[], []];
+  const listener = await openTcp({ port: 0 });
+  const host = new TcpHost(engine, {
+    onLate: (ms) => lates.push(ms),
+    onHandled: (ms) => handled.push(ms),
+  });
+  host.listen(listener);
+  engine.onReceive = (from, chunk, out) => {
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+    out.send(from, chunk.slice());
+  };
+  using caller = await Caller.call(listener.port);
+  await caller.send("x");
+  await caller.readText(1);
+  assertEquals(handled.length, 1);
+  assert(handled[0]! >= 20, handled.join());
+  const due = performance.now() + 5;
+  host.act(() => engine.deadline = due);
+  while (performance.now() < due + 20); // The timer will be late.
+  await until("the timer", () => lates.length > 0);
+  assert(lates[0]! >= 15, lates.join());
+  await within("the end", host.close());
 });
 
 Deno.test("TcpHost.adopt() takes over a connection that was opened elsewhere", async () => {

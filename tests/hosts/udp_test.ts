@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { openUdp, UdpHost } from "../../lib/hosts/udp.ts";
+import { normalizeIp } from "../../lib/parts/ip.ts";
 import { until } from "../support/wait.ts";
 import { Client, FakeConn, ProbeEngine, type Rig, setUp } from "./probe.ts";
 
@@ -440,4 +441,117 @@ Deno.test("UdpHost may be closed by its own engine's event", async () => {
   await client.send(bytes("bye"));
   await until("the close", () => closing !== undefined);
   await closing;
+});
+
+Deno.test("UdpHost shows the engine nothing of an address that is shut out, and counts it", async () => {
+  const engine = new ProbeEngine();
+  const asked: [ip: string, port: number][] = [];
+  let isShut = true;
+  const socket = await openUdp({ port: 0 });
+  const host = new UdpHost(engine, socket, {
+    isShutOut(ip, port): boolean {
+      asked.push([ip, port]);
+      return isShut;
+    },
+  });
+  engine.onReceive = (from, bytes, out) => out.send(from, bytes);
+  for (const hostname of LOOPBACKS) {
+    isShut = true;
+    using client = new Client(hostname, socket.port);
+    const before = host.counters;
+    await client.send(bytes("let me in"));
+    await until("the count", () => host.counters.shutOut === before.shutOut + 1);
+    assertEquals(asked.at(-1)![1], client.port);
+    assertEquals(normalizeIp(asked.at(-1)![0]), hostname);
+    isShut = false;
+    // The first thing that it hears is the answer to the second one.
+    assertEquals(await client.ask(bytes("please")), bytes("please"));
+    const { received, receivedBytes, sent } = host.counters;
+    assertEquals([received, receivedBytes], [before.received + 2, before.receivedBytes + 15]);
+    assertEquals(sent, before.sent + 1);
+  }
+  assertEquals(engine.received.map(({ bytes }) => bytes.length), [6, 6]);
+  await host.close();
+});
+
+Deno.test("UdpHost goes on when who knows the shut out ones throws", async () => {
+  const engine = new ProbeEngine();
+  engine.onReceive = (from, bytes, out) => out.send(from, bytes);
+  const socket = await openUdp({ port: 0 });
+  let asks = 0;
+  const host = new UdpHost(engine, socket, {
+    isShutOut(): boolean {
+      if (++asks === 1) throw new Error("bug");
+      return false;
+    },
+  });
+  using client = new Client("127.0.0.1", socket.port);
+  await client.send(bytes("1"));
+  await until("the first one", () => asks === 1);
+  assertEquals(await client.ask(bytes("2")), bytes("2"));
+  await host.close();
+});
+
+Deno.test("UdpHost.peerAt() gives the same object again that the engine came to remember", async () => {
+  await using rig = await setUp();
+  // More than are kept without asking the engine about each of them.
+  const ports = Array.from({ length: 300 }, (_, index) => 20_000 + index);
+  const peers = ports.map((port) => {
+    const peer = rig.host.peerAt("192.0.2.7", port);
+    rig.engine.remembered.add(peer);
+    return peer;
+  });
+  for (const [index, port] of ports.entries()) {
+    assertStrictEquals(rig.host.peerAt("192.0.2.7", port), peers[index]);
+  }
+});
+
+Deno.test("UdpHost.trafficOf() is what went through to a peer that the engine remembers", async () => {
+  await using rig = await setUp();
+  const { engine, host } = rig;
+  engine.onReceive = (from, bytes, out) => {
+    engine.remembered.add(from);
+    out.send(from, bytes);
+    if (bytes.length > 2) out.broadcast([from], bytes);
+  };
+  for (const hostname of LOOPBACKS) {
+    using client = new Client(hostname, rig.port);
+    const silent = host.trafficOf(host.peerAt(hostname, client.port));
+    assertEquals([silent.heardAt, silent.received, silent.sent], [-Infinity, 0, 0]);
+    await client.ask(bytes("12"));
+    await client.ask(bytes("123"));
+    await client.receive();
+    const { from, now } = engine.received.at(-1)!;
+    const { heardAt, received, receivedBytes, sent, sentBytes } = host.trafficOf(from);
+    assertEquals([received, receivedBytes, sent, sentBytes], [2, 5, 3, 8]);
+    assertEquals(heardAt, now);
+  }
+});
+
+Deno.test("UdpHost tells how late it was, and how long the engine took for each datagram", async () => {
+  const engine = new ProbeEngine();
+  const [lates, handled]: [number[], number[]] = [[], []];
+  const socket = await openUdp({ port: 0 });
+  const host = new UdpHost(engine, socket, {
+    onLate: (ms) => lates.push(ms),
+    onHandled: (ms) => handled.push(ms),
+    isShutOut: (_, port) => port === shut.port,
+  });
+  using shut = new Client("127.0.0.1", socket.port);
+  using client = new Client("127.0.0.1", socket.port);
+  engine.onReceive = (from, bytes, out) => {
+    const end = performance.now() + bytes.length;
+    while (performance.now() < end); // A millisecond a byte.
+    out.send(from, bytes);
+    engine.deadline = end;
+  };
+  await client.ask(new Uint8Array(5));
+  await shut.send(bytes("x"));
+  await client.ask(new Uint8Array(20));
+  assertEquals(handled.length, 2);
+  assert(handled[0]! >= 5 && handled[1]! >= 20, handled.join());
+  await until("a timer", () => lates.length > 0);
+  assertEquals(lates.length, engine.advances.length);
+  assert(lates.every((ms) => ms >= 0), lates.join());
+  await host.close();
 });

@@ -100,16 +100,20 @@ Deno.test("EchoObserver logs who comes and goes, and what was said only in detai
   const observer = new EchoObserver(loggerOf("echo"), () => 2, () => now);
   observer.observe({ kind: "joined", peer: ada, number: 1 });
   observer.observe({ kind: "echoed", peer: ada, number: 1, listeners: 2 });
-  observer.observe({ kind: "left", peer: ada, number: 1 });
+  for (const reason of ["silent", "closed", "displaced"] as const) {
+    observer.observe({ kind: "left", peer: ada, number: 1, reason });
+  }
   now = 1_000;
   observer.tellStatistics({ ...NO_TRAFFIC, received: 3 });
-  assertEquals(log.lines.slice(0, 3), [
+  assertEquals(log.lines.slice(0, 5), [
     "info: client 1 is here from 192.0.2.7:5000 (2 connected)",
     "debug: client 1 at 192.0.2.7:5000 was repeated to 2",
     "info: client 1 left: nothing heard from 192.0.2.7:5000 (2 connected)",
+    "info: client 1 at 192.0.2.7:5000 was sent away (2 connected)",
+    "info: client 1 at 192.0.2.7:5000 made room (2 connected)",
   ]);
-  assertMatch(log.lines[3]!, /^info: 2 clients: in 3\.00\/s /);
-  assertEquals(log.records[3]!.properties.event, "statistics");
+  assertMatch(log.lines[5]!, /^info: 2 clients: in 3\.00\/s /);
+  assertEquals(log.records[5]!.properties.event, "statistics");
   const { joined, echoed, left } = observer.counts;
-  assertEquals([joined, echoed, left], [1, 1, 1]);
+  assertEquals([joined, echoed, left], [1, 1, 3]);
 });

@@ -30,14 +30,17 @@ Deno.test("SyncObserver logs who comes and goes, with the number of players", ()
   clock.players = 2;
   observer.observe({ kind: "restarted", peer: bob, id: 4 });
   clock.players = 1;
-  observer.observe({ kind: "left", peer: bob, id: 4 });
+  observer.observe({ kind: "left", peer: bob, id: 4, reason: "silent" });
   clock.players = 2;
   observer.observe({ kind: "returned", peer: bob, id: 4 });
+  clock.players = 1;
+  observer.observe({ kind: "left", peer: bob, id: 4, reason: "expelled" });
   assertEquals(lines(), [
     "info: player 3 joined from 192.0.2.7:5000 (1 playing)",
     "info: player 4 started anew at [2001:db8::7]:6000 (2 playing)",
     "info: player 4 left: nothing heard from [2001:db8::7]:6000 (1 playing)",
     "info: player 4 is back from [2001:db8::7]:6000 (2 playing)",
+    "info: player 4 at [2001:db8::7]:6000 was sent away (1 playing)",
   ]);
   assertEquals(records[0]!.category, ["netsync", "sync"]);
   assertEquals(records[0]!.properties, {
@@ -46,12 +49,16 @@ Deno.test("SyncObserver logs who comes and goes, with the number of players", ()
     address: ada.address,
     players: 1,
   });
+  assertEquals(records[4]!.properties.reason, "expelled");
 });
 
 Deno.test("SyncObserver counts everything that happens", () => {
   const { observer } = setUp();
-  const kinds = ["joined", "joined", "joined", "left", "left", "returned", "restarted"] as const;
+  const kinds = ["joined", "joined", "joined", "returned", "restarted"] as const;
   for (const kind of kinds) observer.observe({ kind, peer: ada, id: 0 });
+  for (const reason of ["silent", "expelled"] as const) {
+    observer.observe({ kind: "left", peer: ada, id: 0, reason });
+  }
   for (const reason of ["text", "text", "full"] as const) {
     observer.observe({ kind: "refused", peer: ada, reason });
   }

@@ -30,11 +30,13 @@ Deno.test("WorldObserver logs and counts who comes and goes, and why", () => {
   observer.observe({ kind: "joined", peer: ada, hasDiffs: false });
   observer.observe({ kind: "left", peer: ada, reason: "stopped" });
   observer.observe({ kind: "left", peer: ada, reason: "silent" });
+  observer.observe({ kind: "left", peer: ada, reason: "expelled" });
   assertEquals(log.lines, [
     "info: 192.0.2.7:5000 joined (0 clients)",
     "info: 192.0.2.7:5000 joined, and understands snapshots only (0 clients)",
     "info: 192.0.2.7:5000 left (0 clients)",
     "info: 192.0.2.7:5000 left: it acked nothing any more (0 clients)",
+    "info: 192.0.2.7:5000 was sent away (0 clients)",
   ]);
   const { address } = ada;
   assertEquals(log.records.map(({ properties }) => properties), [
@@ -42,8 +44,9 @@ Deno.test("WorldObserver logs and counts who comes and goes, and why", () => {
     { event: "joined", address, hasDiffs: false, clients: 0 },
     { event: "left", address, reason: "stopped", clients: 0 },
     { event: "left", address, reason: "silent", clients: 0 },
+    { event: "left", address, reason: "expelled", clients: 0 },
   ]);
-  assertEquals([observer.counts.joined, observer.counts.left], [2, 2]);
+  assertEquals([observer.counts.joined, observer.counts.left], [2, 3]);
 });
 
 Deno.test("WorldObserver says what is wrong with the computer or too much for it", () => {

@@ -5,7 +5,7 @@
  * sequences of them, mutated ones and noise, with steps of time of all sizes.
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Engine, Outbox, Peer } from "../../lib/protocols/engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer } from "../../lib/protocols/engine.ts";
 import { type Random, seededRandom } from "../../lib/parts/random.ts";
 import { forEachSeed } from "../support/seeds.ts";
 
@@ -18,12 +18,16 @@ export interface Subject<Event> {
   peers: readonly Peer[];
   /** Throws when the engine holds more than it may. */
   checkLimits: () => void;
+  /** A server's: who is in, and how they are sent away. */
+  membership?: Membership<Outbox<Event>>;
   /** Calls the engine once before anything arrives, if it needs to be told what to do. */
   begin?: (now: number, out: Outbox<Event>) => void;
   /** When everybody is silent no deadline is left: true for servers. */
   endsInSilence: boolean;
 }
 
+/** Before how many datagrams somebody is sent away. */
+const EXPELS_SHARE = 0.03;
 const SEEDS = 20;
 const STEPS = 250;
 /** No IPv4 or IPv6 datagram is longer, with or without its headers. */
@@ -93,6 +97,25 @@ export function testEngineContract<Event>(name: string, setUp: () => Subject<Eve
     });
   });
 
+  if (setUp().membership) {
+    Deno.test(`${name} has nothing left of whom it sends away`, () => {
+      let expelled = 0;
+      forEachSeed(SEEDS, (seed) => {
+        const subject = setUp();
+        const random = seededRandom(seed);
+        const said = play(subject, random, { overwrite: true });
+        for (const { peer } of subject.membership!.members()) {
+          expelled++;
+          expel(subject, peer, said);
+        }
+        assertEquals(subject.membership!.members(), []);
+        subject.engine.advance(said.now, said);
+        checkDeadline(subject.engine, said.now);
+      });
+      assert(expelled > 0, "nobody was ever in");
+    });
+  }
+
   if (!setUp().endsInSilence) return;
 
   Deno.test(`${name} waits for nothing when everybody was silent for long`, () => {
@@ -118,20 +141,21 @@ export function testEngineContract<Event>(name: string, setUp: () => Subject<Eve
 }
 
 /** Plays a random sequence; checks deadlines and limits on the way. */
-function play<Event>(
+export function play<Event>(
   subject: Subject<Event>,
   random: Random,
-  { overwrite }: { overwrite: boolean },
+  { overwrite, steps = STEPS }: { overwrite: boolean; steps?: number },
 ): Recording<Event> {
   const { engine, peers } = subject;
   const said = new Recording<Event>();
   const buffer = new Uint8Array(LENGTH_MAX);
   const real = subject.datagram;
   subject.begin?.(0, said);
-  for (let step = 0; step < STEPS; step++) {
+  for (let step = 0; step < steps; step++) {
     said.now += stepMs(random);
     if (random() < 0.2) said.drain();
     const peer = peers[Math.floor(random() * peers.length)]!;
+    if (subject.membership && random() < EXPELS_SHARE) expel(subject, peer, said);
     const bytes = anyDatagram(random, real);
     // A buffer that is used again; or, to compare, one of its own that stays as it is.
     const datagram = overwrite ? buffer.subarray(0, bytes.length) : bytes;
@@ -143,9 +167,36 @@ function play<Event>(
       checkDeadline(engine, said.now);
     }
     said.note(`${engine.nextDeadline()} ${engine.remembers(peer)}`);
+    checkMembers(subject, said);
     subject.checkLimits();
   }
   return said;
+}
+
+/** Whoever is in is remembered, and has a name. */
+function checkMembers<Event>({ engine, membership }: Subject<Event>, said: Recording<Event>): void {
+  const members = membership?.members() ?? [];
+  for (const { peer, name, stateBytes = 0, roundTripMs = 0 } of members) {
+    assert(engine.remembers(peer), `${peer.address} is in, but not remembered`);
+    assert(name.length > 0, `${peer.address} has no name`);
+    assert(Number.isSafeInteger(stateBytes) && stateBytes >= 0, `${stateBytes} bytes`);
+    assert(Number.isFinite(roundTripMs) && roundTripMs >= 0, `${roundTripMs} ms`);
+    said.note(`${peer.address} ${name} ${stateBytes} ${roundTripMs}`);
+  }
+}
+
+/** Sends somebody away: nothing is left of it, and everything else stays. */
+function expel<Event>(subject: Subject<Event>, peer: Peer, said: Recording<Event>): void {
+  const { engine, membership } = subject;
+  const others = membership!.members().filter((member) => member.peer !== peer);
+  membership!.expel(peer, said.now, said);
+  assert(!engine.remembers(peer), `${peer.address} was sent away, and is remembered`);
+  assertEquals(namesOf(membership!.members()), namesOf(others));
+  subject.checkLimits();
+}
+
+function namesOf(members: readonly Member[]): string[] {
+  return members.map(({ peer, name }) => `${peer.address} ${name}`);
 }
 
 function checkDeadline<Event>(engine: Engine<Event>, now: number): void {
@@ -195,16 +246,22 @@ export function mutated(random: Random, bytes: Uint8Array): Uint8Array {
 }
 
 /** An outbox that keeps everything, and a queue that leaves when the test says so. */
-class Recording<Event> implements Outbox<Event> {
+export class Recording<Event> implements Outbox<Event> {
   now = 0;
   unsent = 0;
   #backlog = 0;
   #digest = 0x811c9dc5;
+  readonly #receivers = new Set<Peer>();
   readonly #handedOver: { bytes: Uint8Array; copy: Uint8Array }[] = [];
 
   /** Stands for everything that was said, when and to whom. */
   get digest(): number {
     return this.#digest;
+  }
+
+  /** Everybody who was sent something. */
+  get receivers(): ReadonlySet<Peer> {
+    return this.#receivers;
   }
 
   get backlog(): number {
@@ -213,11 +270,14 @@ class Recording<Event> implements Outbox<Event> {
 
   send(peer: Peer, bytes: Uint8Array): void {
     this.unsent++;
+    this.#receivers.add(peer);
     this.#take(`send ${peer.address}`, bytes);
   }
 
   broadcast(peers: Iterable<Peer>, bytes: Uint8Array): void {
-    const addresses = Array.from(peers, (peer) => peer.address);
+    const receivers = [...peers];
+    for (const peer of receivers) this.#receivers.add(peer);
+    const addresses = receivers.map((peer) => peer.address);
     this.#backlog += addresses.length;
     this.#take(`broadcast ${addresses}`, bytes);
   }

@@ -333,13 +333,13 @@ export class Host<Event> implements Outbox<Event> {
   }
 
   #keep(peer: SimulatedPeer): void {
-    this.#peers.set(peer.address, peer);
-    if (this.#peers.size >= this.#peersToSweepAt) {
+    if (this.#peers.size + 1 >= this.#peersToSweepAt) {
       for (const known of this.#peers.values()) {
         if (!this.#engine.remembers(known)) this.#peers.delete(known.address);
       }
       this.#peersToSweepAt = Math.max(64, 2 * this.#peers.size);
     }
+    this.#peers.set(peer.address, peer);
     const { peaks } = this.#network;
     peaks.peers = Math.max(peaks.peers, this.#peers.size);
   }

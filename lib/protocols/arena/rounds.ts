@@ -141,6 +141,14 @@ export class Rounds {
     }
   }
 
+  /** The same for somebody who knew a server of before, and what was in the air there. */
+  introduceAgain(client: Client, now: number, out: Outbox<Lagging>): void {
+    this.introduce(client, now, out);
+    if (this.#world.bullets.length > 0) return; // It is told of these with everybody.
+    const bytes = this.#bullets([]);
+    if (this.#hub.maySend(client, bytes.length, now)) out.send(client.peer, bytes);
+  }
+
   /** When the next slice or round may leave; `Infinity` while one is on its way. */
   nextSendAt(): number {
     if (this.#pacer.sending || this.#hub.clients.size === 0) return Infinity;

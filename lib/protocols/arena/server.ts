@@ -7,9 +7,11 @@
  */
 import { Histogram } from "../../parts/histogram.ts";
 import { Metronome } from "../../parts/metronome.ts";
-import type { Engine, Outbox, Peer } from "../engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
+import { checkUnused, type PeerAt } from "../saved.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
 import { type Lagging, Rounds, thousandths } from "./rounds.ts";
+import { readArena, type SavedPlayer, writeArena } from "./saved.ts";
 import {
   type Action,
   decodeClientMessage,
@@ -68,8 +70,15 @@ export interface ArenaCensus {
   undelivered: number;
 }
 
-/** The server's engine. */
-export interface ArenaServer extends Engine<ArenaEvent> {
+/**
+ * The server's engine. Its members are the players; who is welcomed and did not answer yet is none.
+ *
+ * A server that goes on from another one has all its players where they were, on their way; what was in the
+ * air is gone. What they had not acked is told anew, once they are heard. Where the new one has fewer
+ * places, the first players stay.
+ */
+export interface ArenaServer
+  extends Engine<ArenaEvent>, Membership<Outbox<ArenaEvent>>, Resumable<Outbox<ArenaEvent>> {
   /** Figures of this moment. */
   census(): ArenaCensus;
   /** Everybody in the game, in the order of their coming. */
@@ -101,6 +110,18 @@ interface Player {
   isWelcomeDue: boolean;
   /** Nor is how large the world is. */
   isWorldDue: boolean;
+  /** Nor that these have left. */
+  readonly leftDue: Set<number>;
+}
+
+function newPlayer(body: Body): Player {
+  return {
+    body,
+    welcomedAt: -Infinity,
+    isWelcomeDue: false,
+    isWorldDue: false,
+    leftDue: new Set(),
+  };
 }
 
 class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
@@ -179,16 +200,65 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     return this.#hub.remembers(peer);
   }
 
+  members(): Member[] {
+    return this.#hub.members();
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<ArenaEvent>): void {
+    // What was due before comes first: its bullets and it go as far as they have come.
+    this.#runSteps(now, out);
+    this.#hub.expel(peer, now, out);
+    this.#rounds.sendDue(now, out);
+  }
+
+  save(_now: number): Saved {
+    const players = this.#hub.all().map(({ client, isBelieved }): SavedPlayer => {
+      const { body, isWelcomeDue, isWorldDue, leftDue } = this.#players.get(client)!;
+      const { peer, isPresent } = client;
+      return { address: peer, isPresent, isBelieved, body, isWelcomeDue, isWorldDue, leftDue };
+    });
+    const { nextNumber, sequence } = this.#hub;
+    return writeArena({ nextNumber, sequence, players });
+  }
+
+  resume(saved: Saved, now: number, peerAt: PeerAt, out: Outbox<ArenaEvent>): void {
+    checkUnused(this.#hub.nextNumber === 1);
+    const { nextNumber, sequence, players } = readArena(saved);
+    this.#hub.resumeAt(nextNumber, sequence);
+    const forgotten: number[] = [];
+    for (const player of players) {
+      const { address: { ip, port }, isPresent, body } = player;
+      const isIn = this.#resume(peerAt(ip, port), player, now, out);
+      // For whom there is no place any more has left.
+      if (!isIn && isPresent) forgotten.push(body.number);
+    }
+    for (const number of forgotten) {
+      for (const client of this.#hub.clients) this.#tellLeft(client, number, now, out);
+    }
+  }
+
   // ---- who is there
 
+  /** What it is told waits until it is heard. */
+  #resume(peer: Peer, saved: SavedPlayer, now: number, out: Outbox<ArenaEvent>): boolean {
+    const { isPresent, isBelieved, body } = saved;
+    const { number } = body;
+    const client = this.#hub.resume(peer, { number, isPresent, isBelieved }, now);
+    if (!client) return false;
+    this.#world.restore(body);
+    this.#players.set(client, newPlayer(body));
+    if (saved.isWelcomeDue || !isPresent) this.#welcome(client, now, out);
+    if (saved.isWorldDue) this.#tellWorld(client, now, out);
+    for (const left of saved.leftDue) this.#tellLeft(client, left, now, out);
+    return true;
+  }
+
+  onHeardAgain(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    if (client.isPresent) this.#rounds.introduceAgain(client, now, out);
+  }
+
   onAdmitted(client: Client, now: number, out: Outbox<ArenaEvent>): void {
-    const body = this.#world.add(client.number);
-    this.#players.set(client, {
-      body,
-      welcomedAt: -Infinity,
-      isWelcomeDue: false,
-      isWorldDue: false,
-    });
+    this.#players.set(client, newPlayer(this.#world.add(client.number)));
     this.#welcome(client, now, out);
   }
 
@@ -230,8 +300,21 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
     this.#rounds.onRemoved(body);
     out.emit({ kind: "left", peer, number, reason });
     this.#departed.push({ number, againAt: now + LEFT_AGAIN_MS });
-    const write = (sequence: number): Uint8Array => encodeLeft(sequence, true, number);
-    for (const other of this.#hub.clients) this.#hub.sendReliable(other, { write }, now, out);
+    for (const other of this.#hub.clients) this.#tellLeft(other, number, now, out);
+  }
+
+  #tellLeft(client: Client, number: number, now: number, out: Outbox<ArenaEvent>): void {
+    const { leftDue } = this.#players.get(client)!;
+    leftDue.add(number);
+    this.#hub.sendReliable(
+      client,
+      {
+        write: (sequence) => encodeLeft(sequence, true, number),
+        settled: () => leftDue.delete(number),
+      },
+      now,
+      out,
+    );
   }
 
   /** Unless a welcome is on its way. */
@@ -253,20 +336,23 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
 
   /** Tells a player how large the world is, unless that is on its way, and who is in it. */
   #introduce(client: Client, now: number, out: Outbox<ArenaEvent>): void {
-    const player = this.#players.get(client)!;
-    if (!player.isWorldDue) {
-      player.isWorldDue = true;
-      this.#hub.sendReliable(
-        client,
-        {
-          write: (sequence) => encodeWorldInfo(sequence, WORLD_WIDTH, WORLD_HEIGHT),
-          settled: () => player.isWorldDue = false,
-        },
-        now,
-        out,
-      );
-    }
+    this.#tellWorld(client, now, out);
     this.#rounds.introduce(client, now, out);
+  }
+
+  #tellWorld(client: Client, now: number, out: Outbox<ArenaEvent>): void {
+    const player = this.#players.get(client)!;
+    if (player.isWorldDue) return;
+    player.isWorldDue = true;
+    this.#hub.sendReliable(
+      client,
+      {
+        write: (sequence) => encodeWorldInfo(sequence, WORLD_WIDTH, WORLD_HEIGHT),
+        settled: () => player.isWorldDue = false,
+      },
+      now,
+      out,
+    );
   }
 
   #nextTellingAt(): number {

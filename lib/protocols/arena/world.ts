@@ -8,6 +8,9 @@ export const WORLD_WIDTH = 20;
 export const WORLD_HEIGHT = 10;
 /** Players stop this far before a wall. */
 const WALL_DISTANCE = 1;
+/** So far from the middle a player can be. */
+export const REACH_X: number = WORLD_WIDTH - WALL_DISTANCE;
+export const REACH_Y: number = WORLD_HEIGHT - WALL_DISTANCE;
 /** Units a second. */
 const PLAYER_SPEED = 10;
 const BULLET_SPEED = 8;
@@ -112,6 +115,12 @@ export class World {
     return body;
   }
 
+  /** Puts a player where it was in another world, on its way. */
+  restore(body: Body): void {
+    this.#bodies.add(body);
+    if (body.dx !== 0 || body.dy !== 0) this.#moving.add(body);
+  }
+
   /** Takes a player out. Its bullets fly on. */
   remove(body: Body): void {
     this.#bodies.delete(body);
@@ -150,8 +159,8 @@ export class World {
     this.#steps++;
     const seconds = this.#stepSeconds;
     for (const body of this.#moving) {
-      body.x = clamp(body.x + body.dx * PLAYER_SPEED * seconds, WORLD_WIDTH - WALL_DISTANCE);
-      body.y = clamp(body.y + body.dy * PLAYER_SPEED * seconds, WORLD_HEIGHT - WALL_DISTANCE);
+      body.x = clamp(body.x + body.dx * PLAYER_SPEED * seconds, REACH_X);
+      body.y = clamp(body.y + body.dy * PLAYER_SPEED * seconds, REACH_Y);
     }
     for (const bullet of this.#bullets) {
       bullet.x += bullet.vx * seconds;

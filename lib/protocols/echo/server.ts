@@ -8,7 +8,7 @@
  * when it repeats it: who hears it has to decode it twice. So do its clients, and so this.
  */
 import { Budget } from "../../parts/budget.ts";
-import type { Engine, Outbox, Peer } from "../engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer } from "../engine.ts";
 import type { FormatRefusal, NamedEvent } from "../events/format.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
 import { jsonFormat, jsonText } from "../events/json.ts";
@@ -26,8 +26,8 @@ export type EchoEvent =
   | { kind: "joined"; peer: Peer; number: number }
   /** What a client said was repeated to so many. */
   | { kind: "echoed"; peer: Peer; number: number; listeners: number }
-  /** A client said nothing for long. */
-  | { kind: "left"; peer: Peer; number: number }
+  /** A client is gone. */
+  | { kind: "left"; peer: Peer; number: number; reason: Departure }
   /** A datagram had no effect. */
   | { kind: "refused"; peer: Peer; reason: EchoRefusal };
 
@@ -46,7 +46,7 @@ export interface EchoServerOptions {
 }
 
 /** The server's engine. */
-export interface EchoServer extends Engine<EchoEvent> {
+export interface EchoServer extends Engine<EchoEvent>, Membership<Outbox<EchoEvent>> {
   /** Who listens, in the order of their coming. */
   readonly clients: ReadonlySet<Client>;
 }
@@ -102,6 +102,14 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     return this.#hub.remembers(peer);
   }
 
+  members(): Member[] {
+    return this.#hub.members();
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<EchoEvent>): void {
+    this.#hub.expel(peer, now, out);
+  }
+
   onAdmitted(client: Client, now: number, out: Outbox<EchoEvent>): void {
     this.#hub.present(client, now, out);
   }
@@ -122,8 +130,8 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     out.emit({ kind: "echoed", peer, number, listeners });
   }
 
-  onGone({ peer, number }: Client, _reason: Departure, _now: number, out: Outbox<EchoEvent>): void {
-    out.emit({ kind: "left", peer, number });
+  onGone({ peer, number }: Client, reason: Departure, _now: number, out: Outbox<EchoEvent>): void {
+    out.emit({ kind: "left", peer, number, reason });
   }
 
   /** Only a message that is well formed makes its sender known. */

@@ -10,6 +10,11 @@ export class Sequence {
     this.#next = first;
   }
 
+  /** The number of the next message, which stays the next one. */
+  get next(): number {
+    return this.#next;
+  }
+
   /** The number of the next message. */
   take(): number {
     const sequence = this.#next;

@@ -13,7 +13,7 @@
 import { Budget } from "../../parts/budget.ts";
 import { Deadlines } from "../../parts/deadlines.ts";
 import { isLoopback } from "../../parts/ip.ts";
-import type { Outbox, Peer } from "../engine.ts";
+import type { Member, Outbox, Peer } from "../engine.ts";
 import { Delivery, type Reliable, Sequence } from "./delivery.ts";
 
 /** Somebody who is connected. */
@@ -64,6 +64,8 @@ export interface HubOptions {
 export interface HubOwner<Message, Event> {
   /** An address is there for the first time. What it is sent now must be little. */
   onAdmitted(client: Client, now: number, out: Outbox<Event>): void;
+  /** Somebody whom an earlier server knew is heard for the first time. */
+  onHeardAgain?(client: Client, now: number, out: Outbox<Event>): void;
   /** A known client joins once more. */
   onJoinedAgain?(client: Client, now: number, out: Outbox<Event>): void;
   /** Everything may be sent to it from now on. */
@@ -99,6 +101,8 @@ class Session implements Client {
   isPresent = false;
   /** It acked something, or nobody could forge its address, or nobody is asked to ack. */
   isBelieved: boolean;
+  /** An earlier server knew it, and this one has not heard it: it is sent nothing. */
+  isUnheard = false;
   /** Numbers it acked before one of them was right. */
   guesses = 0;
   presentAt = Infinity;
@@ -120,7 +124,7 @@ export class Hub<Message extends { kind: string }, Event> {
   readonly #owner: HubOwner<Message, Event>;
   readonly #options: HubOptions & { hasAcks: boolean };
   /** The row that clients share who have none of their own. */
-  readonly #sequence = new Sequence();
+  #sequence = new Sequence();
   readonly #sessions = new Map<Peer, Session>();
   readonly #unproved = new Set<Session>();
   readonly #present = new Set<Session>();
@@ -140,6 +144,11 @@ export class Hub<Message extends { kind: string }, Event> {
   /** Those who are present, in the order of their coming. */
   get clients(): ReadonlySet<Client> {
     return this.#present;
+  }
+
+  /** The same as members. */
+  members(): Member[] {
+    return Array.from(this.#present, ({ peer, number }) => ({ peer, name: String(number) }));
   }
 
   /** How many have not shown yet that they hear us. */
@@ -176,6 +185,10 @@ export class Hub<Message extends { kind: string }, Event> {
     const session = known ?? this.#admit(from, now, out);
     if (typeof session === "string") return session;
     if (!this.#isOpen(session)) return undefined; // Its owner sent it away at once.
+    if (session.isUnheard) {
+      session.isUnheard = false;
+      this.#owner.onHeardAgain?.(session, now, out);
+    }
     this.#heard(session, now);
     switch (message.kind) {
       case "ack":
@@ -192,6 +205,55 @@ export class Hub<Message extends { kind: string }, Event> {
     }
     this.#deliver(session, now, out);
     return undefined;
+  }
+
+  /** The number of the next client. */
+  get nextNumber(): number {
+    return this.#nextNumber;
+  }
+
+  /** The number of the next message in the row that all share. */
+  get sequence(): number {
+    return this.#sequence.next;
+  }
+
+  /** Everybody, and whether it acked anything: those who are present in the order of their coming, first. */
+  all(): { client: Client; isBelieved: boolean }[] {
+    const sessions = [...this.#present, ...this.#unproved];
+    return sessions.map((client) => ({ client, isBelieved: client.isBelieved }));
+  }
+
+  /** Goes on with the numbers of an earlier server. */
+  resumeAt(nextNumber: number, sequence: number): void {
+    this.#nextNumber = nextNumber;
+    this.#sequence = new Sequence(sequence);
+  }
+
+  /**
+   * Takes in somebody whom an earlier server knew, if there is a place. Nothing is sent to it before it is
+   * heard.
+   */
+  resume(
+    peer: Peer,
+    { number, isPresent, isBelieved }: { number: number; isPresent: boolean; isBelieved: boolean },
+    now: number,
+  ): Client | undefined {
+    if (this.#sessions.has(peer)) return undefined;
+    const { clientsMax, clientsPerNetworkMax } = this.#options;
+    const neighbours = this.#networks.get(peer.network) ?? 0;
+    const places = isPresent ? this.#present : this.#unproved;
+    if (neighbours >= clientsPerNetworkMax || places.size >= clientsMax) return undefined;
+    const session = new Session(peer, number, this.#sequence, isBelieved || isLoopback(peer.ip));
+    session.isUnheard = true;
+    this.#sessions.set(peer, session);
+    this.#networks.set(peer.network, neighbours + 1);
+    places.add(session);
+    this.#silences.set(session, now + UNPROVED_MS);
+    if (!isPresent) return session;
+    session.isPresent = true;
+    session.presentAt = now;
+    this.#heard(session, now);
+    return session;
   }
 
   /** The client did what only somebody does who plays. Without a place for it, nothing happens. */
@@ -240,6 +302,12 @@ export class Hub<Message extends { kind: string }, Event> {
     this.#present.delete(session);
     session.delivery.close();
     this.#owner.onGone(session, reason, now, out);
+  }
+
+  /** Ends the connection of an address, if there is one. */
+  expel(peer: Peer, now: number, out: Outbox<Event>): void {
+    const session = this.#sessions.get(peer);
+    if (session) this.close(session, "closed", now, out);
   }
 
   /** Does what is due. */
@@ -318,6 +386,7 @@ export class Hub<Message extends { kind: string }, Event> {
 
   #deliver(session: Session, now: number, out: Outbox<Event>): void {
     const { delivery } = session;
+    if (session.isUnheard) return;
     const resends = delivery.takeResends(now);
     if (!this.#isOpen(session)) return; // Whoever is told that something is given up may close.
     this.#resends += resends.length;
@@ -337,8 +406,9 @@ export class Hub<Message extends { kind: string }, Event> {
     if (!isPresent || this.#mayBeSent(session, bytes.length, now, budget)) out.send(peer, bytes);
   }
 
-  #mayBeSent({ isBelieved, peer }: Session, bytes: number, now: number, budget: Budget): boolean {
-    return isBelieved || budget.take(peer.network, now, bytes);
+  #mayBeSent(session: Session, bytes: number, now: number, budget: Budget): boolean {
+    const { isBelieved, isUnheard, peer } = session;
+    return !isUnheard && (isBelieved || budget.take(peer.network, now, bytes));
   }
 
   #isOpen(session: Session): boolean {

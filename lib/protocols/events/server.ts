@@ -1,5 +1,5 @@
 /** The engine of an event server: named events in, named events out, in any format. */
-import type { Engine, Outbox, Peer } from "../engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer } from "../engine.ts";
 import { SEQUENCE_MAX } from "./delivery.ts";
 import {
   copyOf,
@@ -48,7 +48,8 @@ export interface SendOptions {
 }
 
 /** An event server. */
-export interface EventServerEngine extends Engine<EventServerEvent> {
+export interface EventServerEngine
+  extends Engine<EventServerEvent>, Membership<Outbox<EventServerEvent>> {
   /** Who is there, in the order of their coming. */
   readonly clients: ReadonlySet<Client>;
   /**
@@ -134,6 +135,14 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
 
   remembers(peer: Peer): boolean {
     return this.#hub.remembers(peer);
+  }
+
+  members(): Member[] {
+    return this.#hub.members();
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<EventServerEvent>): void {
+    this.#hub.expel(peer, now, out);
   }
 
   send(

@@ -1,5 +1,5 @@
 /** The engine of a message server: who is connected, what they say, and what each is sent. */
-import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../engine.ts";
+import type { Member, Membership, Peer, StreamEnd, StreamEngine, StreamOutbox } from "../engine.ts";
 import { Deadlines } from "../../parts/deadlines.ts";
 import { Account, type Network, type NetworkRefusal, Networks } from "./networks.ts";
 import { Connection, type ConnectionOptions, type Framing } from "./connection.ts";
@@ -73,8 +73,9 @@ export interface MessageServerEngineOptions {
 /** What a message server says something through. */
 export type MessageOutbox = StreamOutbox<MessageServerEvent>;
 
-/** A message server. */
-export interface MessageServerEngine extends StreamEngine<MessageServerEvent> {
+/** A message server. Its members are the clients, but for those that are being dropped. */
+export interface MessageServerEngine
+  extends StreamEngine<MessageServerEvent>, Membership<MessageOutbox> {
   /** Who is connected, in the order of their coming. */
   readonly clients: Iterable<Peer>;
   /** How many. */
@@ -295,6 +296,18 @@ class MessageServerState implements MessageServerEngine {
     if (!entry?.connection.isWaiting) return this.#drop(peer, "dropped", out);
     entry.isLeaving = true;
     entry.connection.end();
+  }
+
+  members(): Member[] {
+    const members: Member[] = [];
+    for (const [peer, { isLeaving }] of this.#entries) {
+      if (!isLeaving) members.push({ peer, name: peer.address });
+    }
+    return members;
+  }
+
+  expel(peer: Peer, _now: number, out: MessageOutbox): void {
+    this.#drop(peer, "dropped", out);
   }
 
   flush(out: MessageOutbox): void {

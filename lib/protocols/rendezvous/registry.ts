@@ -49,6 +49,16 @@ export class Registry {
     return this.#byKey.get(keyOf({ dialect, name }));
   }
 
+  /** All of them, in the order in which their names came. */
+  all(): Iterable<Registration> {
+    return this.#byKey.values();
+  }
+
+  /** When a registration expires. */
+  expiryOf(registration: Registration): number {
+    return this.#expiries.get(keyOf(registration))!;
+  }
+
   /** Stores a registration in place of the one of this name, until a time. */
   set(registration: Registration, until: number): void {
     const key = keyOf(registration);

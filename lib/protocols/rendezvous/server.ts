@@ -15,9 +15,11 @@
  * three times the bytes of the request that is the reason, and each host so many introductions a second.
  */
 import { Budget } from "../../parts/budget.ts";
-import type { Engine, Outbox, Peer } from "../engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
+import { checkUnused, type PeerAt } from "../saved.ts";
 import { type Dialect, isRequest, type Message, type ServerInfo } from "./message.ts";
 import { type Registration, Registry } from "./registry.ts";
+import { readHosts, writeHosts } from "./saved.ts";
 import {
   decode,
   encode,
@@ -68,6 +70,8 @@ export type RendezvousEvent =
   | { kind: "expired"; peer: Peer; name: string; dialect: Dialect }
   /** A host said that it ends. */
   | { kind: "dropped"; peer: Peer; name: string; dialect: Dialect }
+  /** The server took a name away from its host. */
+  | { kind: "expelled"; peer: Peer; name: string; dialect: Dialect }
   /** A player and a host were told about each other. */
   | { kind: "introduced"; peer: Peer; name: string; dialect: Dialect; host: string }
   /** A datagram had no effect. */
@@ -87,8 +91,19 @@ export interface RendezvousServerOptions {
   validSecondsMax?: number;
 }
 
-/** The server's engine. */
-export interface RendezvousServer extends Engine<RendezvousEvent> {
+/**
+ * The server's engine. Its members are the hosts, one for each name, so an address may be there more than
+ * once. Expelling takes all its names away; players are not told, for nobody tells them of a host that ends.
+ *
+ * A server that goes on from another one has all its names at once, and each has time for a refresh that
+ * found nobody. A host is told of the players who ask for it even before it is heard: they pay for it. Where
+ * the new one has fewer places, the first names stay. What is saved has the hosts' session keys in it.
+ */
+export interface RendezvousServer
+  extends
+    Engine<RendezvousEvent>,
+    Membership<Outbox<RendezvousEvent>>,
+    Resumable<Outbox<RendezvousEvent>> {
   /** Names that can be joined now. */
   readonly registrations: number;
 }
@@ -190,6 +205,41 @@ class Server implements RendezvousServer {
 
   remembers(peer: Peer): boolean {
     return this.#registry.has(peer);
+  }
+
+  members(): Member[] {
+    return Array.from(this.#registry.all(), ({ peer, name }) => ({ peer, name }));
+  }
+
+  expel(peer: Peer, _now: number, out: Outbox<RendezvousEvent>): void {
+    if (!this.#registry.has(peer)) return;
+    for (const registration of [...this.#registry.all()]) {
+      if (registration.peer !== peer) continue;
+      this.#registry.remove(registration);
+      out.emit({ kind: "expelled", ...whoIs(registration) });
+    }
+  }
+
+  save(now: number): Saved {
+    const hosts = Array.from(this.#registry.all(), (registration) => ({
+      address: registration.peer,
+      registration,
+      validMs: this.#registry.expiryOf(registration) - now,
+    }));
+    return writeHosts(hosts);
+  }
+
+  resume(saved: Saved, now: number, peerAt: PeerAt): void {
+    checkUnused(this.#registry.size === 0);
+    const hosts = readHosts(saved);
+    const validMsMax = 1_000 * this.#options.validSecondsMax;
+    for (const { address: { ip, port }, registration, validMs } of hosts) {
+      const peer = peerAt(ip, port);
+      if (this.#obstacleFor(peer, undefined)) continue;
+      const until = now + Math.min(validMs, validMsMax);
+      this.#registry.set({ ...registration, peer, heardAt: now }, until);
+    }
+    if (hosts.length > 0) this.#expiresNotBefore = now + STALL_GRACE_MS;
   }
 
   #nextExpiry(): number {

@@ -444,7 +444,8 @@ function localOf(fields: JsonObject): Endpoint | undefined {
     : endpointOf([fields["local-ip"], fields["local-port"]]);
 }
 
-function endpointOf(value: unknown): Endpoint | undefined {
+/** What a peer says is its own address, as `[ip, port]`; undefined when it cannot be. */
+export function endpointOf(value: unknown): Endpoint | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [text, port] = value as unknown[];
   if (typeof text !== "string" || !isCount(port) || port < 1 || port > 65_535) return undefined;
@@ -467,7 +468,7 @@ function isCount(value: unknown): value is number {
 }
 
 /** A session key: the original makes up ten characters. */
-function isKey(value: unknown): value is string {
+export function isKey(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= NAME_CHARACTERS_MAX &&
     value.isWellFormed();
 }

@@ -6,6 +6,13 @@ export interface Fragment {
   bytes: Uint8Array;
   /** Where the escaped state begins. */
   readonly stateAt: number;
+  /** Length of the state as it arrived. */
+  textBytes: number;
+}
+
+/** The state in a fragment, as text. */
+export function stateOf({ bytes, stateAt }: Readonly<Fragment>): string {
+  return JSON.parse(`"${decoder.decode(bytes.subarray(stateAt))}`);
 }
 
 /** Why a state was not taken: not UTF-8, or the snapshot would outgrow one IPv4 datagram. */
@@ -18,6 +25,7 @@ const BRACE_CLOSE = 0x7d;
 const QUOTE = 0x22;
 
 const ascii = new TextEncoder();
+const decoder = new TextDecoder();
 
 /**
  * Everybody's state, in the order in which they first sent one.
@@ -58,6 +66,7 @@ export class Dictionary<Key> {
     this.#scratch[written] = QUOTE;
     const escaped = this.#scratch.subarray(0, written + 1);
     const length = stateAt + escaped.length;
+    if (known) known.textBytes = state.length;
     if (known?.bytes.length === length) {
       known.bytes.set(escaped, stateAt);
       return undefined;
@@ -68,8 +77,13 @@ export class Dictionary<Key> {
     bytes.set(escaped, stateAt);
     this.#fragmentBytes += length - (known?.bytes.length ?? 0);
     if (known) known.bytes = bytes;
-    else this.#fragments.set(key, { bytes, stateAt });
+    else this.#fragments.set(key, { bytes, stateAt, textBytes: state.length });
     return undefined;
+  }
+
+  /** A player's fragment; undefined when there is none. */
+  get(key: Key): Readonly<Fragment> | undefined {
+    return this.#fragments.get(key);
   }
 
   /** Takes a player's fragment out; undefined when there is none. */

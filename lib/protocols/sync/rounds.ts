@@ -56,6 +56,16 @@ export class Rounds {
     this.#pacer = new Pacer(pace);
   }
 
+  /** The number of the last round. */
+  get snapshotNumber(): bigint {
+    return this.#snapshotNumber;
+  }
+
+  /** All rounds have numbers above this one. */
+  goAbove(number: bigint): void {
+    if (number > this.#snapshotNumber) this.#snapshotNumber = number;
+  }
+
   /** There is something new to tell. */
   onChange(): void {
     this.#changed = true;

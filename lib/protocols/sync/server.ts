@@ -14,11 +14,19 @@
  * received something. So an unverified address gets its id and nothing else, and a player gets
  * snapshots on credit, which every datagram from its address renews.
  */
-import type { Engine, Outbox, Peer } from "../engine.ts";
-import { Dictionary } from "./dictionary.ts";
+import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
+import { checkUnused, type PeerAt } from "../saved.ts";
+import { Dictionary, stateOf } from "./dictionary.ts";
 import { CREDIT_MS, Rounds } from "./rounds.ts";
+import { readServer, type SavedSession, writeServer } from "./saved.ts";
 import { type Session, Sessions } from "./sessions.ts";
-import { decodeClientMessage, encodeIdReply, STATE_BYTES_MAX, type WireRefusal } from "./wire.ts";
+import {
+  decodeClientMessage,
+  encodeIdReply,
+  NUMBER_MAX,
+  STATE_BYTES_MAX,
+  type WireRefusal,
+} from "./wire.ts";
 
 /**
  * Why a datagram had no effect. The wire's reasons, and:
@@ -39,12 +47,15 @@ export type SyncRefusal =
   | "full-network"
   | "full-unverified";
 
+/** Why a player is gone: it was silent past the time-out, or the server sent it away. */
+export type SyncDeparture = "silent" | "expelled";
+
 /** What the server tells its host. */
 export type SyncEvent =
   /** An address sent its first state. */
   | { kind: "joined"; peer: Peer; id: number }
-  /** A player was silent past the time-out. */
-  | { kind: "left"; peer: Peer; id: number }
+  /** A player is gone. */
+  | { kind: "left"; peer: Peer; id: number; reason: SyncDeparture }
   /** A player that had left was heard again under its old id. */
   | { kind: "returned"; peer: Peer; id: number }
   /** A client started anew on the same address; its numbers count from the beginning. */
@@ -95,8 +106,16 @@ export interface SyncCensus {
   snapshotBytes: number;
 }
 
-/** The server's engine. */
-export interface SyncServer extends Engine<SyncEvent> {
+/**
+ * The server's engine. Its members are the players. Expelling also takes away the id of an address that is
+ * no player yet or not any more.
+ *
+ * A server that goes on from another one has all its players at once, with their states and ids; those who
+ * have left may come back for as long as they could. Nobody is sent a snapshot before it is heard. Where
+ * the new one has fewer places, the first players stay; a state that it would refuse is left out.
+ */
+export interface SyncServer
+  extends Engine<SyncEvent>, Membership<Outbox<SyncEvent>>, Resumable<Outbox<SyncEvent>> {
   /** What the server holds at this moment. */
   census(): SyncCensus;
 }
@@ -105,6 +124,13 @@ export interface SyncServer extends Engine<SyncEvent> {
 const RESTART_QUIET_MS = 1_000;
 /** The first number after a restart is 0; some may be lost. */
 const RESTART_NUMBER_MAX = 16n;
+/**
+ * So many snapshots may have left after the last time the server was saved: with the clock set back their
+ * numbers are not below the first one. As many as in a hundred seconds, if each took a microsecond.
+ */
+const UNSAVED_SNAPSHOTS_MAX = 100_000_000n;
+
+const utf8 = new TextEncoder();
 
 /** A SimpleNetSync server. */
 export function createSyncServer(options: SyncServerOptions): SyncServer {
@@ -168,6 +194,73 @@ class Server implements SyncServer {
     return { ...this.#sessions.census, snapshotBytes: this.#dictionary.snapshotBytes };
   }
 
+  members(): Member[] {
+    return this.#sessions.players.map((session) => ({
+      peer: session.peer,
+      name: String(session.id),
+      stateBytes: this.#dictionary.get(session)?.textBytes ?? 0,
+    }));
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<SyncEvent>): void {
+    const session = this.#sessions.get(peer);
+    if (!session) return;
+    const { id, stage } = session;
+    this.#dictionary.remove(session);
+    this.#sessions.forget(session);
+    if (stage !== "player") return;
+    this.#rounds.onChange();
+    out.emit({ kind: "left", peer, id, reason: "expelled" });
+    this.#rounds.sendDue(now, out);
+  }
+
+  save(now: number): Saved {
+    return writeServer({
+      nextId: this.#sessions.nextId,
+      snapshotNumber: this.#rounds.snapshotNumber,
+      sessions: this.#sessions.all().map((session): SavedSession => {
+        const { peer, id, stage, number } = session;
+        const fragment = session.kept ?? this.#dictionary.get(session);
+        return {
+          ...{ address: peer, id, stage, number },
+          leftMs: Math.max(0, this.#sessions.endsAt(session) - now),
+          state: fragment && stateOf(fragment),
+        };
+      }),
+    });
+  }
+
+  resume(saved: Saved, now: number, peerAt: PeerAt): void {
+    checkUnused(this.#sessions.nextId === 0);
+    const { nextId, snapshotNumber, sessions } = readServer(saved);
+    this.#sessions.resumeAt(nextId);
+    this.#rounds.goAbove(snapshotNumber + UNSAVED_SNAPSHOTS_MAX);
+    const alone = new Dictionary<number>();
+    for (const session of sessions) {
+      const { ip, port } = session.address;
+      this.#resume(peerAt(ip, port), session, alone, now);
+    }
+    this.#rounds.onChange();
+  }
+
+  // ---- what was before
+
+  /** @param alone Empty, for the states of those who have left. */
+  #resume(peer: Peer, saved: SavedSession, alone: Dictionary<number>, now: number): void {
+    const session = this.#sessions.resume(peer, saved, now);
+    if (!session) return;
+    session.number = saved.number;
+    // Since then it may have been started anew: then its first number does not count, but the second one.
+    if (saved.stage === "player") session.restart = { number: -1n, numberMax: NUMBER_MAX };
+    const state = saved.state === undefined ? undefined : utf8.encode(saved.state);
+    if (!state || state.length > this.#stateBytesMax) return;
+    if (saved.stage === "player") this.#dictionary.set(session, session.id, state);
+    if (saved.stage !== "departed") return;
+    alone.set(session.id, session.id, state);
+    const fragment = alone.remove(session.id);
+    if (fragment) this.#sessions.keep(session, fragment);
+  }
+
   // ---- what arrives
 
   #onIdRequest(from: Peer, now: number, out: Outbox<SyncEvent>): void {
@@ -180,7 +273,7 @@ class Server implements SyncServer {
       if (!this.#comeBack(session, now, out)) return;
     } else if (session.stage === "player") {
       // The keep-alive of a Godot client, or a new client on the address of an old one.
-      session.restart ??= { number: -1n };
+      session.restart ??= { number: -1n, numberMax: RESTART_NUMBER_MAX };
     }
     this.#heard(session, now);
     out.send(from, encodeIdReply(BigInt(session.id)));
@@ -216,7 +309,7 @@ class Server implements SyncServer {
     const { restart } = session;
     if (!restart) return false;
     const isFirst = restart.number < 0n;
-    if (isFirst ? number > RESTART_NUMBER_MAX : number <= restart.number) return false;
+    if (isFirst ? number > restart.numberMax : number <= restart.number) return false;
     restart.number = number;
     if (isFirst || now - session.acceptedAt < RESTART_QUIET_MS) return false;
     session.number = -1n;
@@ -268,6 +361,6 @@ class Server implements SyncServer {
   #depart(session: Session, now: number, out: Outbox<SyncEvent>): void {
     this.#sessions.depart(session, this.#dictionary.remove(session), now);
     this.#rounds.onChange();
-    out.emit({ kind: "left", peer: session.peer, id: session.id });
+    out.emit({ kind: "left", peer: session.peer, id: session.id, reason: "silent" });
   }
 }

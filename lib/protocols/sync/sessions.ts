@@ -28,6 +28,8 @@ export interface Session {
 interface Restart {
   /** The last of the low numbers; -1 before the first. */
   number: bigint;
+  /** The first of them is not above this. */
+  readonly numberMax: bigint;
 }
 
 /** What stands in the way of one more; the server's reasons. */
@@ -108,21 +110,46 @@ export class Sessions {
 
   /** Gives an address the next id. */
   admit(peer: Peer, now: number): Session {
-    const session: Session = {
-      peer,
-      id: this.#nextId++,
-      stage: "unverified",
-      since: now,
-      number: -1n,
-      acceptedAt: -Infinity,
-      creditMs: 0,
-      sent: 0n,
-      restart: undefined,
-      kept: undefined,
-    };
+    const session = newSession(peer, this.#nextId++, now);
     this.#byPeer.set(peer, session);
     this.#enter(session, "unverified");
     this.#expectSilence(now);
+    return session;
+  }
+
+  /** Everybody: the players in the order of joining, then the others. */
+  all(): Session[] {
+    const others = [...this.#byPeer.values()].filter(({ stage }) => stage !== "player");
+    return [...this.players, ...others];
+  }
+
+  /** The id of the next address. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Ids go on from there. */
+  resumeAt(nextId: number): void {
+    this.#nextId = nextId;
+  }
+
+  /**
+   * Takes in somebody whom an earlier server knew, if there is a place.
+   *
+   * @param leftMs For so long a departed one may still come back.
+   */
+  resume(
+    peer: Peer,
+    { id, stage, leftMs }: { id: number; stage: Stage; leftMs: number },
+    now: number,
+  ): Session | undefined {
+    if (this.#byPeer.has(peer) || !this.#hasPlaceFor(peer, stage)) return undefined;
+    const session = newSession(peer, id, now);
+    this.#byPeer.set(peer, session);
+    this.#enter(session, stage);
+    const { returnMs } = this.#options;
+    if (stage === "departed") session.since = now - returnMs + Math.min(leftMs, returnMs);
+    this.#sweepAt = Math.min(this.#sweepAt, this.endsAt(session));
     return session;
   }
 
@@ -140,11 +167,21 @@ export class Sessions {
     this.#leave(session);
     this.#enter(session, "departed");
     session.since = now;
-    if (state && this.#keptBytes + state.bytes.length <= KEPT_BYTES_MAX) {
-      session.kept = state;
-      this.#keptBytes += state.bytes.length;
-    }
-    if (this.#departed > this.#departedMax) this.#forget(this.#longestDeparted());
+    if (state) this.keep(session, state);
+    if (this.#departed > this.#departedMax) this.forget(this.#longestDeparted());
+  }
+
+  /** Keeps the state of a departed player, unless too much is kept already. */
+  keep(session: Session, state: Fragment): void {
+    if (this.#keptBytes + state.bytes.length > KEPT_BYTES_MAX) return;
+    session.kept = state;
+    this.#keptBytes += state.bytes.length;
+  }
+
+  /** Nothing is known of this address any more. */
+  forget(session: Session): void {
+    this.#leave(session);
+    this.#byPeer.delete(session.peer);
   }
 
   /** When somebody's time may be over. */
@@ -162,12 +199,12 @@ export class Sessions {
     if (now < this.#sweepAt) return;
     this.#sweepAt = Infinity;
     for (const session of this.#byPeer.values()) {
-      if (now >= this.#endsAt(session)) {
+      if (now >= this.endsAt(session)) {
         if (session.stage === "player") depart(session);
-        else this.#forget(session);
+        else this.forget(session);
       }
       if (this.#byPeer.has(session.peer)) {
-        this.#sweepAt = Math.min(this.#sweepAt, this.#endsAt(session));
+        this.#sweepAt = Math.min(this.#sweepAt, this.endsAt(session));
       }
     }
   }
@@ -176,13 +213,16 @@ export class Sessions {
     this.#sweepAt = Math.min(this.#sweepAt, now + this.#options.silenceMs);
   }
 
-  #endsAt({ stage, since }: Session): number {
+  /** When it has left if it is not heard; a departed one: when it is forgotten. */
+  endsAt({ stage, since }: Session): number {
     return since + (stage === "departed" ? this.#options.returnMs : this.#options.silenceMs);
   }
 
-  #forget(session: Session): void {
-    this.#leave(session);
-    this.#byPeer.delete(session.peer);
+  #hasPlaceFor({ network }: Peer, stage: Stage): boolean {
+    const { clientsMax, clientsPerNetworkMax } = this.#options;
+    if (stage === "departed") return this.#departed < this.#departedMax;
+    if ((this.#networks.get(network) ?? 0) >= clientsPerNetworkMax) return false;
+    return stage === "player" ? !this.isFull : this.#unverified < clientsMax;
   }
 
   #enter(session: Session, stage: Stage): void {
@@ -224,7 +264,7 @@ export class Sessions {
   #forgetIdleUnverified(now: number): void {
     for (const session of this.#byPeer.values()) {
       if (session.stage !== "unverified") continue;
-      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.#forget(session);
+      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.forget(session);
     }
   }
 
@@ -236,4 +276,19 @@ export class Sessions {
     }
     return longest!;
   }
+}
+
+function newSession(peer: Peer, id: number, now: number): Session {
+  return {
+    peer,
+    id,
+    stage: "unverified",
+    since: now,
+    number: -1n,
+    acceptedAt: -Infinity,
+    creditMs: 0,
+    sent: 0n,
+    restart: undefined,
+    kept: undefined,
+  };
 }

@@ -16,6 +16,9 @@ export const DATAGRAM_BYTES_MAX = 65_507;
 /** The most state text a datagram can carry. */
 export const STATE_BYTES_MAX = DATAGRAM_BYTES_MAX - NUMBER_BYTES;
 
+/** The highest number there is. */
+export const NUMBER_MAX: bigint = 2n ** 63n - 1n;
+
 const ID_REPLY_BYTES = 16;
 
 /** What a client may say to a server. `state` is a view of the datagram. */

@@ -11,7 +11,7 @@
 import { Histogram } from "../../parts/histogram.ts";
 import { Metronome } from "../../parts/metronome.ts";
 import { checkRange } from "../../parts/range.ts";
-import type { Engine, Outbox, Peer } from "../engine.ts";
+import type { Engine, Member, Membership, Outbox, Peer } from "../engine.ts";
 import { Guests, type Obstacle } from "./guests.ts";
 import { type ClientMessage, FULL, readClientMessage, STOP } from "./messages.ts";
 import { Payloads } from "./payloads.ts";
@@ -46,8 +46,8 @@ export type WorldRefusal =
   | "rate"
   | Obstacle;
 
-/** Why a client is gone: it said so, or acked nothing. */
-export type WorldDeparture = "stopped" | "silent";
+/** Why a client is gone: it said so, acked nothing, or the server sent it away. */
+export type WorldDeparture = "stopped" | "silent" | "expelled";
 
 /** What the server tells its host. */
 export type WorldServerEvent =
@@ -113,8 +113,12 @@ export interface WorldClientStatus {
   loss: number;
 }
 
-/** The server's engine. */
-export interface WorldServerEngine extends Engine<WorldServerEvent> {
+/**
+ * The server's engine. Its members are the clients that are told everything. One that is expelled hears
+ * `stop`, if it understands it: so netsync's own asks again a second later.
+ */
+export interface WorldServerEngine
+  extends Engine<WorldServerEvent>, Membership<Outbox<WorldServerEvent>> {
   /** What it tells. */
   readonly world: World;
   /** How late each tick was, in ms. Whoever reads it may clear it. */
@@ -237,6 +241,21 @@ class Server implements WorldServerEngine {
 
   remembers(peer: Peer): boolean {
     return this.#guests.get(peer) !== undefined;
+  }
+
+  members(): Member[] {
+    return Array.from(this.#guests.proved, ({ peer, path: { roundTripMs } }) => ({
+      peer,
+      name: peer.address,
+      roundTripMs,
+    }));
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<WorldServerEvent>): void {
+    const subscriber = this.#guests.get(peer);
+    if (!subscriber) return;
+    if (subscriber.isProved && subscriber.hasDiffs) subscriber.say(STOP, now, out);
+    this.#remove(subscriber, "expelled", out);
   }
 
   close(now: number, out: Outbox<WorldServerEvent>): void {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Peer } from "../../../lib/protocols/engine.ts";
-import { createArenaServer } from "../../../lib/protocols/arena/server.ts";
+import { type ArenaServer, createArenaServer } from "../../../lib/protocols/arena/server.ts";
 import {
   type ClientMessage,
   decodeServerMessage,
@@ -12,6 +12,7 @@ import { peerAt } from "../../support/recorder.ts";
 import { forEachSeed } from "../../support/seeds.ts";
 import { arenaTranscripts, arenaVectors } from "../../support/vectors.ts";
 import { testEngineContract } from "../engine_suite.ts";
+import { testResumption } from "../resume_suite.ts";
 import { type Heard, inShort, namesIn, Table } from "./table.ts";
 
 const A = "10.0.0.1:5000";
@@ -1002,6 +1003,20 @@ Deno.test("createArenaServer() plays the recorded conversations with the origina
 // ---- the contract
 
 const PLAYERS_MAX = 6;
+const PEERS = Array.from({ length: 12 }, (_, i) => peerAt(`192.0.2.${i % 3}:${5_000 + i}`));
+
+function checkLimits(server: ArenaServer): void {
+  const { players, unproved, bullets, undelivered } = server.census();
+  assert(players <= PLAYERS_MAX, `${players} players`);
+  assert(unproved <= PLAYERS_MAX, `${unproved} unproved`);
+  assert(bullets <= 1_024, `${bullets} bullets`);
+  assert(undelivered <= 2 * PLAYERS_MAX * 1_100, `${undelivered} undelivered`);
+  assertEquals(server.members().map(({ name }) => name), namesOf(server));
+}
+
+function namesOf(server: ArenaServer): string[] {
+  return server.players().map(({ number }) => String(number));
+}
 
 function clientDatagram(random: Random): Uint8Array {
   const kind = random();
@@ -1023,17 +1038,24 @@ testEngineContract("createArenaServer()", () => {
   });
   return {
     engine,
+    membership: engine,
     datagram: clientDatagram,
-    peers: Array.from({ length: 12 }, (_, i) => peerAt(`192.0.2.${i % 3}:${5_000 + i}`)),
-    checkLimits(): void {
-      const { players, unproved, bullets, undelivered } = engine.census();
-      assert(players <= PLAYERS_MAX, `${players} players`);
-      assert(unproved <= PLAYERS_MAX, `${unproved} unproved`);
-      assert(bullets <= 1_024, `${bullets} bullets`);
-      assert(undelivered <= 2 * PLAYERS_MAX * 1_100, `${undelivered} undelivered`);
-    },
+    peers: PEERS,
+    checkLimits: () => checkLimits(engine),
     endsInSilence: true,
   };
+});
+
+testResumption("createArenaServer()", {
+  create: () =>
+    createArenaServer({
+      random: seededRandom(1),
+      playersMax: PLAYERS_MAX,
+      playersPerNetworkMax: 4,
+    }),
+  datagram: clientDatagram,
+  peers: PEERS,
+  checkLimits,
 });
 
 Deno.test("createArenaServer() writes nothing that is no message, nor longer than 1,200 bytes", () => {

@@ -318,6 +318,7 @@ testEngineContract("createEchoServer()", () => {
   const engine = createEchoServer({ clientsMax: 5, clientsPerNetworkMax: 3 });
   return {
     engine,
+    membership: engine,
     datagram: anyMessage,
     peers: Array.from({ length: 12 }, (_, index) => peerAt(`192.0.2.${index % 3}:${index}`)),
     checkLimits: () => assert(engine.clients.size <= 5),

@@ -582,6 +582,7 @@ for (const [label, format] of Object.entries(FORMATS)) {
     });
     return {
       engine,
+      membership: engine,
       datagram: (random) => format.encode(anyMessage(random)),
       peers: Array.from({ length: 12 }, (_, index) => peerAt(`192.0.2.${index % 3}:${index}`)),
       checkLimits: () => assert(engine.clients.size <= 5),

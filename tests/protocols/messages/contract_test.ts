@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type {
   Engine,
+  Member,
+  Membership,
   Outbox,
   Peer,
   StreamEngine,
@@ -21,6 +23,7 @@ import { NetworkMessage } from "../../../lib/protocols/messages/message.ts";
 import { createMessageRelay } from "../../../lib/protocols/messages/relay.ts";
 import {
   createMessageServer,
+  type MessageOutbox,
   type MessageServerEngine,
   type MessageServerEngineOptions,
 } from "../../../lib/protocols/messages/server.ts";
@@ -49,7 +52,8 @@ type Deed<Event> =
  * An engine over TCP as one over datagrams: each is a chunk, a stranger's opens a connection first, and
  * an empty one, which no stream has, ends it. What is sent has left whenever the time is told.
  */
-class OverDatagrams<Event extends { kind: string }> implements Engine<Deed<Event>> {
+class OverDatagrams<Event extends { kind: string }>
+  implements Engine<Deed<Event>>, Membership<Outbox<Deed<Event>>> {
   readonly #engine: StreamEngine<Event>;
   readonly #unsent = new Map<Peer, number>();
 
@@ -75,6 +79,15 @@ class OverDatagrams<Event extends { kind: string }> implements Engine<Deed<Event
 
   remembers(peer: Peer): boolean {
     return this.#engine.remembers(peer);
+  }
+
+  members(): Member[] {
+    return (this.#engine as unknown as MessageServerEngine).members();
+  }
+
+  expel(peer: Peer, now: number, out: Outbox<Deed<Event>>): void {
+    const server = this.#engine as unknown as MessageServerEngine;
+    server.expel(peer, now, this.#streamOf(out) as unknown as MessageOutbox);
   }
 
   /** Says something of its own accord, if it is a client. */
@@ -183,8 +196,12 @@ Deno.test("createMessageClient() waits for nothing when nobody says anything", (
 function serverSubject(
   engine: MessageServerEngine,
 ): ReturnType<Parameters<typeof testEngineContract<Deed<{ kind: string }>>>[1]> {
+  const overDatagrams = new OverDatagrams<{ kind: string }>(
+    engine as StreamEngine<{ kind: string }>,
+  );
   return {
-    engine: new OverDatagrams<{ kind: string }>(engine as StreamEngine<{ kind: string }>),
+    engine: overDatagrams,
+    membership: overDatagrams,
     datagram: anyChunk,
     peers: peersOf(12, 4),
     checkLimits(): void {

@@ -1,7 +1,7 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Peer } from "../../../lib/protocols/engine.ts";
 import { createSyncClient } from "../../../lib/protocols/sync/client.ts";
-import { createSyncServer } from "../../../lib/protocols/sync/server.ts";
+import { createSyncServer, type SyncServer } from "../../../lib/protocols/sync/server.ts";
 import {
   DATAGRAM_BYTES_MAX,
   encodeIdReply,
@@ -11,6 +11,7 @@ import {
 import type { Random } from "../../../lib/parts/random.ts";
 import { peerAt } from "../../support/recorder.ts";
 import { testEngineContract } from "../engine_suite.ts";
+import { testResumption } from "../resume_suite.ts";
 
 const CLIENTS_MAX = 6;
 const utf8 = new TextEncoder();
@@ -23,23 +24,31 @@ testEngineContract("createSyncServer()", () => {
   });
   return {
     engine,
+    membership: engine,
     datagram: clientDatagram,
     peers: peersOf(12, 3),
-    checkLimits(): void {
-      const { players, unverified, departed, snapshotBytes } = engine.census();
-      assert(players <= CLIENTS_MAX, `${players} players`);
-      assert(unverified <= CLIENTS_MAX, `${unverified} unverified`);
-      assert(departed <= CLIENTS_MAX, `${departed} departed`);
-      assert(snapshotBytes <= DATAGRAM_BYTES_MAX, `${snapshotBytes} bytes`);
-    },
+    checkLimits: () => checkLimits(engine),
     endsInSilence: true,
   };
+});
+
+testResumption("createSyncServer()", {
+  create: () =>
+    createSyncServer({
+      firstSnapshotNumber: 1,
+      clientsMax: CLIENTS_MAX,
+      clientsPerNetworkMax: 4,
+    }),
+  datagram: clientDatagram,
+  peers: peersOf(12, 3),
+  checkLimits,
 });
 
 testEngineContract("createSyncServer() without a rate", () => {
   const engine = createSyncServer({ firstSnapshotNumber: 1, rateHz: 0, stateBytesMax: 64 });
   return {
     engine,
+    membership: engine,
     datagram: clientDatagram,
     peers: peersOf(8, 8),
     checkLimits(): void {
@@ -78,6 +87,15 @@ testEngineContract("createSyncClient() before connect()", () => ({
   checkLimits(): void {},
   endsInSilence: true,
 }));
+
+function checkLimits(server: SyncServer): void {
+  const { players, unverified, departed, snapshotBytes } = server.census();
+  assert(players <= CLIENTS_MAX, `${players} players`);
+  assert(unverified <= CLIENTS_MAX, `${unverified} unverified`);
+  assert(departed <= CLIENTS_MAX, `${departed} departed`);
+  assert(snapshotBytes <= DATAGRAM_BYTES_MAX, `${snapshotBytes} bytes`);
+  assertEquals(server.members().length, players);
+}
 
 function peersOf(count: number, networks: number): Peer[] {
   return Array.from(

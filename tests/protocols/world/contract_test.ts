@@ -75,6 +75,7 @@ function serverSubject(
   });
   return {
     engine: wrap(server),
+    membership: server,
     datagram: clientDatagram,
     peers: PEERS,
     checkLimits(): void {

@@ -2085,3 +2085,42 @@ Deno.test("createWorldServer() takes the world over: its ticks are the server's"
   stage.wait(TICK_MS);
   assertEquals(stage.take(a).map(({ message }) => message.diff[rock].mass), [4]);
 });
+
+// ---- who is in, and who is sent away
+
+Deno.test("createWorldServer() sends away whom it is told to, with `stop` if that is understood", () => {
+  const stage = new Stage({ objects: 1 });
+  const [a, b, c] = [stage.join(A), stage.join(B, { diffs: false }), stage.join(C)];
+  const { server, play } = stage;
+  assertEquals(server.members().map(({ name, peer }) => [name, peer]), [[A, a], [B, b], [C, c]]);
+  assert(server.members().every(({ roundTripMs }) => roundTripMs === 0), "round trips");
+  stage.takeEvents();
+  server.expel(b, stage.now, play.out);
+  server.expel(a, stage.now, play.out);
+  stage.listeners.clear();
+  stage.wait(1_000);
+  assertEquals(stage.takeEvents(), [`left ${B} expelled`, `left ${A} expelled`]);
+  assertEquals(stage.takeShort(a), ["stop"]);
+  assertEquals(stage.take(b), []);
+  assertEquals(server.members().map(({ name }) => name), [C]);
+  assertEquals([server.remembers(a), server.remembers(b), server.remembers(c)], [
+    ...[false, false, true],
+  ]);
+  // They may come again.
+  stage.say(b, { type: "knock" });
+  stage.wait(50);
+  assert(server.remembers(b));
+});
+
+Deno.test("createWorldServer() forgets without a word whom it sends away before it is in", () => {
+  const stage = new Stage({ objects: 1 });
+  const a = peerAt(A);
+  stage.say(a, { type: "knock", diffs: true });
+  assertEquals(stage.server.members(), []);
+  stage.take(a);
+  stage.server.expel(a, stage.now, stage.play.out);
+  stage.server.expel(peerAt(B), stage.now, stage.play.out);
+  stage.wait(1_000);
+  assertEquals([stage.take(a), stage.takeEvents()], [[], []]);
+  assert(!stage.server.remembers(a));
+});

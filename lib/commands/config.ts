@@ -1,0 +1,71 @@
+/** `netsync config check FILE`, `netsync config schema`: what may be in a config file. */
+import { formatHostPort } from "../hosts/address.ts";
+import { printLine } from "../observe/output.ts";
+import { type Config, configSchema, readConfig } from "./config_file.ts";
+import { needFiles, orFail } from "./files.ts";
+import {
+  ConfigError,
+  type Grammar,
+  helpOf,
+  type Options,
+  readWords,
+  UsageError,
+} from "./options.ts";
+
+/** A longer file is no config. */
+const FILE_BYTES_MAX = 2 ** 20;
+
+/** What the command takes. */
+export const grammar: Grammar<Options> = {
+  command: "netsync config",
+  positionals: "check FILE | schema",
+  positionalsMax: 2,
+  about: `check tells whether netsync serve can run a config file, or all that is wrong with it.
+schema prints what may be in one, as JSON Schema, for editors.`,
+  options: {},
+};
+
+/** Does what the first word says. */
+export async function run(words: readonly string[]): Promise<void> {
+  const parsed = readWords(words, grammar);
+  if (parsed.help) return void printLine(helpOf(grammar));
+  const [what, path, ...more] = parsed.positionals;
+  if (what === "schema" && path === undefined) {
+    return void printLine(JSON.stringify(configSchema(), null, 2));
+  }
+  if (what !== "check" || path === undefined || more.length > 0) {
+    throw new UsageError("what of it? For example: netsync config check netsync.json");
+  }
+  const { plans, values: { dashboard } } = await readConfigFile(path, "netsync config check");
+  printLine(`${path} is right. It runs:`);
+  for (const { kind, port } of plans) {
+    printLine(`  ${kind.title} on ${kind.transport} port ${port === 0 ? "(a free one)" : port}`);
+  }
+  if (dashboard) {
+    printLine(`  the dashboard at ${formatHostPort(dashboard.hostname, dashboard.port)}`);
+  }
+}
+
+/**
+ * Reads a config file.
+ *
+ * @param reader Who wants it, as it was typed.
+ * @throws {ConfigError} Something in it is wrong; the message says all that is, in a line each.
+ * @throws {CommandFailure} It cannot be read.
+ */
+export async function readConfigFile(path: string, reader: string): Promise<Config> {
+  needFiles(reader, "read", [path]);
+  const text = await orFail("", path, readText(path), "there is no such file");
+  const read = readConfig(text);
+  if (read.ok) return read.config;
+  const [first, ...others] = read.problems;
+  const all = others.length === 0 ? ` ${first}` : `\n  ${read.problems.join("\n  ")}`;
+  throw new ConfigError(`${path}:${all}`);
+}
+
+async function readText(path: string): Promise<string> {
+  const { isFile, size } = await Deno.stat(path);
+  if (!isFile) throw new Error("it is no file");
+  if (size > FILE_BYTES_MAX) throw new Error("it is too long to be a config file");
+  return await Deno.readTextFile(path);
+}

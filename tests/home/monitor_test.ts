@@ -1,0 +1,85 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Hosted } from "../../lib/home/hosted.ts";
+import { memoryBytes, Monitor } from "../../lib/home/monitor.ts";
+import type { Report, ServiceReport } from "../../lib/observe/report.ts";
+import { until } from "../support/wait.ts";
+
+/** Services that only note for how long they are to report. */
+function noting(seconds: number[]): Hosted {
+  return {
+    report(time: number): ServiceReport {
+      seconds.push(time);
+      return { service: "sync" } as ServiceReport;
+    },
+  } as Hosted;
+}
+
+Deno.test("Monitor reports at once, each second, and when it is told to, for the time in between", async () => {
+  const seconds: number[] = [];
+  let bans = ["192.0.2.7"];
+  const services = [noting(seconds)];
+  using monitor = new Monitor({ version: "1.2.3", services, bans: () => bans });
+  const reports: Report[] = [];
+  const startedAt = performance.now();
+  monitor.listen((report) => reports.push(report));
+  assertEquals(reports.length, 1);
+  const { version, uptimeMs, memoryBytes: bytes, services: [sync], time } = reports[0]!;
+  assertEquals([version, reports[0]!.bans, sync!.service], ["1.2.3", ["192.0.2.7"], "sync"]);
+  assert(Math.abs(time - Date.now()) < 5_000 && uptimeMs >= 0 && uptimeMs < 5_000);
+  assert(bytes! > 1_000_000, `${bytes} bytes`);
+  bans = [];
+  monitor.tell();
+  assertEquals([reports.length, reports[1]!.bans], [2, []]);
+  await until("the next one", () => reports.length === 3);
+  monitor.tell();
+  assert(seconds.at(-1)! < 0.5, `${seconds.at(-1)} s since a moment ago`);
+  const tookMs = performance.now() - startedAt;
+  assert(tookMs > 900 && tookMs < 5_000, `${tookMs} ms`);
+  const all = seconds.reduce((sum, each) => sum + each, 0);
+  assert(Math.abs(1_000 * all - tookMs) < 100, `${all} s of ${tookMs} ms`);
+});
+
+Deno.test("Monitor gives the same report to all who listen, and looks once for them", async () => {
+  const seconds: number[] = [];
+  using monitor = new Monitor({ version: "", services: [noting(seconds)], bans: () => [] });
+  const heard: Report[][] = [[], []];
+  for (const reports of heard) monitor.listen((report) => reports.push(report));
+  await until("the next one", () => heard[1]!.length >= 2);
+  assertEquals([heard[0]!.length, heard[1]!.length, seconds.length], [3, 2, 3]);
+  assert(heard[0]!.at(-1) === heard[1]!.at(-1));
+});
+
+Deno.test("Monitor tells of services that come later", () => {
+  const services: Hosted[] = [];
+  using monitor = new Monitor({ version: "", services, bans: () => [] });
+  const counts: number[] = [];
+  monitor.listen(({ services }) => counts.push(services.length));
+  services.push(noting([]));
+  monitor.tell();
+  assertEquals(counts, [0, 1]);
+});
+
+Deno.test("Monitor keeps no time for nobody, and none after its end", () => {
+  {
+    using monitor = new Monitor({ version: "", services: [], bans: () => [] });
+    monitor.tell();
+  }
+  const monitor = new Monitor({ version: "", services: [], bans: () => [] });
+  monitor.listen(() => {});
+  monitor[Symbol.dispose](); // A timer that is left would be noticed by the sanitizer.
+});
+
+Deno.test("memoryBytes() tells what the process holds, or nothing where the system does not", () => {
+  assert(memoryBytes()! > 1_000_000);
+  const { memoryUsage } = Deno;
+  try {
+    Deno.memoryUsage = () => ({ ...memoryUsage(), rss: 0 });
+    assertEquals(memoryBytes(), undefined);
+    Deno.memoryUsage = () => {
+      throw new Error("not here");
+    };
+    assertEquals(memoryBytes(), undefined);
+  } finally {
+    Deno.memoryUsage = memoryUsage;
+  }
+});
