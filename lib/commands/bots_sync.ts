@@ -5,7 +5,8 @@ import { printLine } from "../observe/output.ts";
 import { joined, readServer } from "./join.ts";
 import { LOAD_OPTIONS, pause, roundedFigures, summaryRow, WARM_UP_MS } from "./load.ts";
 import { NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
-import { CommandFailure, type Grammar, helpOf, numberOption, readWords, under } from "./options.ts";
+import { CommandFailure, numberOption, under } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { stopSignal } from "./stop_signal.ts";
 
 const options = {

@@ -16,15 +16,13 @@ import {
   choiceOption,
   CommandFailure,
   flagOption,
-  type Grammar,
-  helpOf,
   numberOption,
-  readWords,
   textOption,
   under,
   UsageError,
   type Values,
 } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { typedLines } from "./terminal.ts";
 

@@ -3,14 +3,8 @@ import { formatHostPort } from "../hosts/address.ts";
 import { printLine } from "../observe/output.ts";
 import { type Config, configSchema, readConfig } from "./config_file.ts";
 import { needFiles, orFail } from "./files.ts";
-import {
-  ConfigError,
-  type Grammar,
-  helpOf,
-  type Options,
-  readWords,
-  UsageError,
-} from "./options.ts";
+import { ConfigError, type Options, UsageError } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 
 /** A longer file is no config. */
 const FILE_BYTES_MAX = 2 ** 20;

@@ -4,14 +4,8 @@ import { printLine } from "../observe/output.ts";
 import type { ClientEnd } from "../protocols/messages/client.ts";
 import { readServer } from "./join.ts";
 import { connectedTo, type MessagePrinter, messagePrinter } from "./message_lines.ts";
-import {
-  CommandFailure,
-  flagOption,
-  type Grammar,
-  helpOf,
-  numberOption,
-  readWords,
-} from "./options.ts";
+import { CommandFailure, flagOption, numberOption } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { stopSignal } from "./stop_signal.ts";
 
 const options = {

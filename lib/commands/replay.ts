@@ -11,13 +11,11 @@ import {
   choiceOption,
   CommandFailure,
   flagOption,
-  type Grammar,
-  helpOf,
   numberOption,
-  readWords,
   UsageError,
   type Values,
 } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { kindOf, replayIntoEngine } from "./replay_engine.ts";
 import { replayToServer } from "./replay_live.ts";
 import { printRecording } from "./replay_print.ts";

@@ -6,16 +6,8 @@ import { type Header, NetworkMessage } from "../protocols/messages/message.ts";
 import { readServer } from "./join.ts";
 import { pause } from "./load.ts";
 import { connectedTo, type MessagePrinter, messagePrinter } from "./message_lines.ts";
-import {
-  CommandFailure,
-  flagOption,
-  type Grammar,
-  helpOf,
-  listOption,
-  numberOption,
-  readWords,
-  UsageError,
-} from "./options.ts";
+import { CommandFailure, flagOption, listOption, numberOption, UsageError } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { stopSignal } from "./stop_signal.ts";
 import { typedLines } from "./terminal.ts";
 

@@ -2,7 +2,8 @@
 import { printLine } from "../observe/output.ts";
 import { readConfigFile } from "./config.ts";
 import { host } from "./hosting/host.ts";
-import { type Grammar, helpOf, readWords, textOption, UsageError } from "./options.ts";
+import { textOption, UsageError } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 
 const options = {
   config: textOption({ placeholder: "FILE", help: "what to run: see netsync.example.json" }),

@@ -2,15 +2,8 @@
 import { printLine } from "../observe/output.ts";
 import { host } from "./hosting/host.ts";
 import { HOSTING_OPTIONS, type HostingValues, optionsOf } from "./hosting/options.ts";
-import {
-  type Grammar,
-  helpOf,
-  numberOption,
-  type Options,
-  readPort,
-  readWords,
-  under,
-} from "./options.ts";
+import { numberOption, type Options, readPort, under } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import type { ServiceKind } from "./hosting/service_kind.ts";
 
 /** How often a service says what goes through it. */

@@ -1,5 +1,5 @@
 /** `netsync watch [sync|arena|world] HOST[:PORT]`: what goes on on a running server, live. */
-import { runService } from "./options.ts";
+import { runService } from "./words.ts";
 import * as arena from "./watch_arena.ts";
 import * as sync from "./watch_sync.ts";
 import * as world from "./watch_world.ts";

@@ -2,7 +2,7 @@
 import { ARENA_PORT, ArenaClient } from "../clients/arena.ts";
 import { printEvent, printLine } from "../observe/output.ts";
 import type { PlayerState } from "../protocols/arena/wire.ts";
-import type { Grammar } from "./options.ts";
+import type { Grammar } from "./words.ts";
 import { Screen } from "../observe/screen.ts";
 import { watch, WATCH_OPTIONS } from "./watching.ts";
 import { drawArena } from "./arena_picture.ts";

@@ -4,7 +4,8 @@ import { SYNC_PORT, SyncClient } from "../clients/sync.ts";
 import { printEvent, printLine } from "../observe/output.ts";
 import { CONNECT_TIMEOUT_MS, joined, readServer } from "./join.ts";
 import { NETWORK_OPTIONS, openClientNetwork } from "./network.ts";
-import { flagOption, type Grammar, helpOf, readWords, under } from "./options.ts";
+import { flagOption, under } from "./options.ts";
+import { type Grammar, helpOf, readWords } from "./words.ts";
 import { Screen } from "../observe/screen.ts";
 import { stopSignal } from "./stop_signal.ts";
 

@@ -3,7 +3,7 @@ import { printable } from "../observe/printable.ts";
 import { WorldClient } from "../clients/world_client.ts";
 import { WORLD_PORT } from "../clients/world_server.ts";
 import { printEvent, printLine } from "../observe/output.ts";
-import type { Grammar } from "./options.ts";
+import type { Grammar } from "./words.ts";
 import { Screen } from "../observe/screen.ts";
 import { watch, WATCH_OPTIONS } from "./watching.ts";
 import { colorOf, type DrawnObject, drawWorld, reachOf } from "./world_picture.ts";

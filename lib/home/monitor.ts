@@ -10,6 +10,8 @@ export interface Monitored {
   services: readonly Hosted[];
   /** Addresses and networks that are not let in. */
   bans: () => string[];
+  /** Told in words when no report could be made: a bug. Default: it is left out. */
+  onProblem?: (problem: string) => void;
 }
 
 /** Makes a report each second, and gives it to all who want it. */
@@ -31,13 +33,24 @@ export class Monitor implements Disposable {
     this.tell();
   }
 
-  /** Reports now: something was done that people want to see. */
+  /** Reports now: something was done that people want to see. Whoever watches ends no service. */
   tell(): void {
+    try {
+      const report = this.#report();
+      for (const tell of this.#listeners) tell(report);
+    } catch (error) {
+      this.#monitored.onProblem?.(
+        `internal error: ${error instanceof Error ? error.stack : error}`,
+      );
+    }
+  }
+
+  #report(): Report {
     const { version, services, bans } = this.#monitored;
     const now = performance.now();
     const seconds = (now - this.#reportedAt) / 1_000;
     this.#reportedAt = now;
-    const report: Report = {
+    return {
       time: Date.now(),
       version,
       uptimeMs: now - this.#startedAt,
@@ -45,7 +58,6 @@ export class Monitor implements Disposable {
       services: services.map((service) => service.report(seconds)),
       bans: bans(),
     };
-    for (const tell of this.#listeners) tell(report);
   }
 
   /** Ends it. */

@@ -2,18 +2,16 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import {
   choiceOption,
   flagOption,
-  type Grammar,
-  helpOf,
   listOption,
   numberOption,
   type Option,
   readNumber,
   readPort,
-  readWords,
   textOption,
   under,
   UsageError,
 } from "../../lib/commands/options.ts";
+import { type Grammar, helpOf, readWords } from "../../lib/commands/words.ts";
 
 const options = {
   maxPerIp: numberOption({

@@ -83,3 +83,25 @@ Deno.test("memoryBytes() tells what the process holds, or nothing where the syst
     Deno.memoryUsage = memoryUsage;
   }
 });
+
+Deno.test("Monitor goes on after a report that failed, and tells why", () => {
+  const problems: string[] = [];
+  let isBroken = true;
+  const service: Hosted = {
+    ...noting([]),
+    report(): ServiceReport {
+      if (isBroken) throw new Error("no figures");
+      return { service: "sync" } as ServiceReport;
+    },
+  };
+  const onProblem = (problem: string): void => void problems.push(problem);
+  const monitored = { version: "", services: [service], bans: (): string[] => [], onProblem };
+  using monitor = new Monitor(monitored);
+  const reports: Report[] = [];
+  monitor.listen((report) => reports.push(report));
+  assertEquals([reports.length, problems.length], [0, 1]);
+  assert(problems[0]!.startsWith("internal error: Error: no figures"), problems[0]);
+  isBroken = false;
+  monitor.tell();
+  assertEquals([reports.length, problems.length], [1, 1]);
+});

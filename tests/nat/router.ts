@@ -1,5 +1,12 @@
 /** The network of router_topology.sh, programs in it, and what a system needs for that. */
-import { type Command, EventProgram, output, Program, ROOT } from "../interop/programs.ts";
+import {
+  type Command,
+  DENO_RUN,
+  EventProgram,
+  output,
+  Program,
+  ROOT,
+} from "../interop/programs.ts";
 import { until } from "../support/wait.ts";
 import { whyNot } from "./homes.ts";
 
@@ -128,6 +135,14 @@ export class RouterNetwork implements AsyncDisposable {
       String(port),
       JSON.stringify(options),
     ]);
+  }
+
+  /** Starts netsync with `--allow-net` alone; a line of input ends it as SIGTERM does. */
+  netsync(place: Place, words: readonly string[]): EventProgram {
+    // No signal gets through nsenter.
+    const ended = '"$@" < /dev/null & read line; kill -TERM $!; wait $!';
+    const command: Command = [...this.#command(place), "sh", "-c", ended, "sh", ...DENO_RUN];
+    return new EventProgram(command, words);
   }
 
   /** Starts router_knock.ts: outside it goes for the router, else for the machine at home. */

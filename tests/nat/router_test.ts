@@ -260,3 +260,45 @@ Deno.test({
     await end(neighbour);
   },
 });
+
+Deno.test({
+  name: "netsync --upnp tells where it is reached, is reached there, and takes the mapping back",
+  ignore,
+  async fn(): Promise<void> {
+    await using network = await RouterNetwork.build("both");
+    await using server = network.netsync("home", [String(PORT), "--upnp", "--json"]);
+    await server.event("listening");
+    const mapped = await server.event(
+      "router",
+      (facts) => facts.kind === "mapped" ? facts : undefined,
+    );
+    assertEquals([mapped.externalIp, mapped.externalPort], [ROUTER, PORT]);
+    assertMatch(mapped.message as string, /From outside it is reached at 11\.22\.33\.21:5555\./);
+    assertEquals(await network.mappings(), [`udp ${PORT} -> ${HOME}:${PORT}`]);
+
+    const words = ["bots", `${ROUTER}:${PORT}`, "--count", "1", "--seconds", "0.1", "--json"];
+    await using bots = network.netsync("outside", words);
+    assertEquals(await bots.event("playing", ({ players }) => players), 1);
+    await server.event("joined");
+
+    await server.say("stop");
+    assertEquals(await server.end(), 0, server.errorLines.join("\n"));
+    assertEquals(server.events("router").at(-1)?.kind, "removed");
+    assertEquals(await network.mappings(), []);
+  },
+});
+
+Deno.test({
+  name: "netsync --upnp starts as quickly, and serves, where there is no router",
+  ignore,
+  async fn(): Promise<void> {
+    await using network = await RouterNetwork.build();
+    await using server = network.netsync("alone", [String(PORT), "--upnp", "--json"]);
+    await server.event("listening");
+    // Nobody has answered yet, and nobody will.
+    assertEquals(server.events("router"), []);
+    await server.event("router", ({ kind }) => kind === "no-router" || undefined);
+    await server.say("stop");
+    assertEquals(await server.end(), 0, server.errorLines.join("\n"));
+  },
+});

@@ -3,7 +3,6 @@ import type { Dashboard } from "../../home/dashboard/dashboard.ts";
 import { memoryBytes } from "../../home/monitor.ts";
 import { CommandFailure } from "../options.ts";
 import { VERSION } from "../program.ts";
-import { printDashboard } from "./announce.ts";
 import type { House } from "./house.ts";
 import { cannotOpen } from "./open_failure.ts";
 
@@ -15,12 +14,20 @@ const FACTS = {
   startedAt: performance.timeOrigin,
 };
 
+/** A dashboard that is open. */
+interface OpenDashboard extends AsyncDisposable {
+  /** What to open in a browser, with the token. */
+  readonly url: string;
+  /** Ends all connections. Calling it again is harmless. */
+  close(): Promise<void>;
+}
+
 /**
  * Opens the dashboard, if there is to be one. Its parts are read only then: others start without them.
  *
  * @throws {CommandFailure} Its port cannot be had.
  */
-export async function openDashboard(house: House): Promise<AsyncDisposable | undefined> {
+export async function openDashboard(house: House): Promise<OpenDashboard | undefined> {
   const { dashboard: address, dashboardReadonly: isReadonly, dashboardToken } = house.values;
   if (!address) return undefined;
   const { openDashboard } = await import("../../home/dashboard/dashboard.ts");
@@ -44,6 +51,9 @@ export async function openDashboard(house: House): Promise<AsyncDisposable | und
   tail.listen((line) => dashboard.log(line));
   monitor.listen((report) => dashboard.publish(report));
   rows.set("dashboard", dashboard.url);
-  if (house.values.json) printDashboard(dashboard.url);
-  return { [Symbol.asyncDispose]: () => dashboard.close() };
+  return {
+    url: dashboard.url,
+    close: () => dashboard.close(),
+    [Symbol.asyncDispose]: () => dashboard.close(),
+  };
 }

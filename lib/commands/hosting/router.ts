@@ -9,7 +9,7 @@ import type { House } from "./house.ts";
 export function openRouter({ values, services, rows, logger }: House): PortMapper | undefined {
   const open = services.filter(isOpenToAll);
   if (!values.upnp || open.length === 0) return undefined;
-  rows.set(FROM_OUTSIDE, "asking the router ...");
+  rows.set(FROM_OUTSIDE, "the router is asked to let players in ...");
   const verdicts = new Map<string, Verdict>();
   return new PortMapper(open, {
     onVerdict(verdict): void {
