@@ -17,6 +17,7 @@ import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
 import * as world from "./lib/commands/world.ts";
 import { flushOutput, printLine } from "./lib/observe/output.ts";
+import { printable } from "./lib/observe/printable.ts";
 
 type Command = { run: (words: readonly string[]) => Promise<void> };
 
@@ -37,6 +38,8 @@ const COMMANDS = new Map<string, Command>([
   ["replay", replay],
 ]);
 
+/** Nobody reads more of an error. */
+const LINE_CHARACTERS_MAX = 500;
 /** A service ends within a second of being told, whoever reads what it says. */
 const FLUSH_MS = 400;
 
@@ -72,16 +75,21 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      const hint = error instanceof ConfigError ? "" : " (see netsync --help)";
-      console.error(`netsync: ${error.message}${hint}`);
+      complain(error, error instanceof ConfigError ? "" : " (see netsync --help)");
       return 2;
     }
     if (error instanceof CommandFailure) {
-      console.error(`netsync: ${error.message}`);
+      complain(error);
       return 1;
     }
     throw error;
   }
+}
+
+/** Parts of it may be from a file of somebody else's. */
+function complain({ message }: Error, hint = ""): void {
+  const lines = message.split("\n").map((line) => printable(line, LINE_CHARACTERS_MAX));
+  console.error(`netsync: ${lines.join("\n")}${hint}`);
 }
 
 function commandNamed(name: string): Command {

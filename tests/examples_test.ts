@@ -1,6 +1,6 @@
 /** Every example a newcomer reads is run, and the README shows it as it is. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { output, Program } from "./interop/programs.ts";
+import { DENO_RUN, output, Program } from "./interop/programs.ts";
 import { until } from "./support/wait.ts";
 
 const root = new URL("../", import.meta.url);
@@ -13,6 +13,12 @@ for (const example of shown) {
     assertStringIncludes(read("README.md"), read(`examples/${example}`).trimEnd());
   });
 }
+
+Deno.test("README.md shows netsync.example.json, and what netsync sync --help says, as they are", async () => {
+  assertStringIncludes(read("README.md"), read("netsync.example.json").trimEnd());
+  const { out } = await output(DENO_RUN, ["sync", "--help"]);
+  assertStringIncludes(read("README.md"), `$ netsync sync --help\n${out.join("\n")}\n`);
+});
 
 /** Runs a Deno program until `use` is done with the first line it prints. */
 async function withProgram(

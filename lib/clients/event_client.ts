@@ -1,3 +1,4 @@
+import { actOrThrow } from "../hosts/act_or_throw.ts";
 import type { HostPort } from "../hosts/address.ts";
 import type { UdpHost } from "../hosts/udp.ts";
 import {
@@ -7,7 +8,7 @@ import {
 } from "../protocols/events/client.ts";
 import type { EventFormat, Payload } from "../protocols/events/format.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, reach, type SocketOptions, targetOf } from "./reach.ts";
+import { reach, type SocketOptions, targetOf } from "./reach.ts";
 
 /** Options of {@link EventClient.connect}. */
 export interface EventClientOptions extends SocketOptions {

@@ -1,3 +1,4 @@
+import { actOrThrow } from "../hosts/act_or_throw.ts";
 import { openUdp, type UdpCounters, UdpHost } from "../hosts/udp.ts";
 import type { EventFormat, Payload } from "../protocols/events/format.ts";
 import type { Client, Departure } from "../protocols/events/hub.ts";
@@ -8,7 +9,7 @@ import {
   type EventServerEvent,
 } from "../protocols/events/server.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, type SocketOptions } from "./reach.ts";
+import type { SocketOptions } from "./reach.ts";
 import { printError } from "./signal.ts";
 
 /** Options of {@link EventServer.listen}. */

@@ -11,7 +11,7 @@ import {
   type MessageServerEvent,
 } from "../protocols/messages/server.ts";
 import { Inbox } from "./inbox.ts";
-import { nowAndThen } from "./now_and_then.ts";
+import { nowAndThen } from "../hosts/now_and_then.ts";
 import { Emitter, printError, type Signal } from "./signal.ts";
 
 /** Options of a {@link MessageServer}. */

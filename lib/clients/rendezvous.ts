@@ -1,3 +1,4 @@
+import { actOrThrow } from "../hosts/act_or_throw.ts";
 import { formatHostPort, type HostPort } from "../hosts/address.ts";
 import { localAddresses } from "../hosts/local_addresses.ts";
 import { resolveHost } from "../hosts/resolve.ts";
@@ -14,7 +15,7 @@ import type {
   RemotePlayer,
 } from "../protocols/rendezvous/player.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, openTowards, type SocketOptions, targetOf } from "./reach.ts";
+import { openTowards, type SocketOptions, targetOf } from "./reach.ts";
 
 /** The port a rendezvous server listens on unless told otherwise. */
 export const RENDEZVOUS_PORT = 5_160;

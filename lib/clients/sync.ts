@@ -1,3 +1,4 @@
+import { actOrThrow } from "../hosts/act_or_throw.ts";
 import type { HostPort } from "../hosts/address.ts";
 import { resolveHost } from "../hosts/resolve.ts";
 import { UdpHost } from "../hosts/udp.ts";
@@ -8,7 +9,7 @@ import {
 } from "../protocols/sync/client.ts";
 import { parseStates } from "../protocols/sync/wire.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, answerWithin, openTowards, type SocketOptions, targetOf } from "./reach.ts";
+import { answerWithin, openTowards, type SocketOptions, targetOf } from "./reach.ts";
 
 /** The port a SimpleNetSync server listens on unless told otherwise. */
 export const SYNC_PORT = 55_555;

@@ -1,3 +1,4 @@
+import { actOrThrow } from "../hosts/act_or_throw.ts";
 import { openUdp, type UdpCounters, UdpHost } from "../hosts/udp.ts";
 import {
   createWorldServer,
@@ -9,7 +10,7 @@ import {
 } from "../protocols/world/server.ts";
 import { World } from "../protocols/world/world.ts";
 import { Listeners } from "./listeners.ts";
-import { actOrThrow, type SocketOptions } from "./reach.ts";
+import type { SocketOptions } from "./reach.ts";
 import { printError } from "./signal.ts";
 
 /** The port of Sidereal. */

@@ -59,7 +59,7 @@ export const kind = udpKind({
         ["see the world", `${PROGRAM} watch arena ${near}`],
         ["fill it", `${PROGRAM} bots arena ${near} --count 20`],
       ],
-      stopped: "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
+      stopped: "stopped: {visitors} players were here, {received} datagrams received, {sent} sent",
     };
   },
 });

@@ -6,6 +6,8 @@ import { needFiles, orFail } from "./files.ts";
 import { ConfigError, type Options, UsageError } from "./options.ts";
 import { type Grammar, helpOf, readWords } from "./words.ts";
 
+/** Problems that are told; of more, how many. */
+const PROBLEMS_MAX = 20;
 /** A longer file is no config. */
 const FILE_BYTES_MAX = 2 ** 20;
 
@@ -48,13 +50,16 @@ export async function run(words: readonly string[]): Promise<void> {
  * @throws {CommandFailure} It cannot be read.
  */
 export async function readConfigFile(path: string, reader: string): Promise<Config> {
-  needFiles(reader, "read", [path]);
+  needFiles({ option: reader, use: "read", paths: [path] });
   const text = await orFail("", path, readText(path), "there is no such file");
   const read = readConfig(text);
   if (read.ok) return read.config;
   const [first, ...others] = read.problems;
-  const all = others.length === 0 ? ` ${first}` : `\n  ${read.problems.join("\n  ")}`;
-  throw new ConfigError(`${path}:${all}`);
+  if (others.length === 0) throw new ConfigError(`${path}: ${first}`);
+  const told = read.problems.slice(0, PROBLEMS_MAX);
+  const more = read.problems.length - told.length;
+  if (more > 0) told.push(`and ${more} more`);
+  throw new ConfigError([`${path}:`, ...told].join("\n  "));
 }
 
 async function readText(path: string): Promise<string> {

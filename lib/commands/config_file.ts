@@ -2,7 +2,7 @@
  * `netsync.json`: several services in one process. Its keys are the options of the command line, as in
  * `maxClients` for `--max-clients`; those of a service stand with it, the others at the top.
  */
-import { HOSTING_OPTIONS, type HostingValues, optionsOf } from "./hosting/options.ts";
+import { HOSTING_OPTIONS, type HostingValues, optionsOf, problemOf } from "./hosting/options.ts";
 import type { Plan } from "./hosting/house.ts";
 import type { ServiceKind } from "./hosting/service_kind.ts";
 import { type Options, suggestionFor, UsageError } from "./options.ts";
@@ -20,6 +20,8 @@ export type ReadConfig = { ok: true; config: Config } | { ok: false; problems: s
 /** What a service is in a config file besides its options. */
 const PORT_SCHEMA = { type: "integer", minimum: 0, maximum: 65_535 } as const;
 
+/** More in one process serve nobody. */
+const SERVICES_MAX = 64;
 /** For the editor in which the file is written. */
 const SCHEMA_KEY = "$schema";
 
@@ -30,7 +32,9 @@ export function readConfig(text: string): ReadConfig {
   if (!top) return { ok: false, problems };
   const { services, ...others } = top;
   const values = readOptions(HOSTING_OPTIONS, others, "", [SCHEMA_KEY, "services"], problems);
-  const plans = readServices(services, problems);
+  const plans = readServices(services, values as HostingValues, problems);
+  const problem = problemOf(values as HostingValues, (key) => key);
+  if (problem !== undefined) problems.push(problem);
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, config: { plans, values: values as HostingValues } };
 }
@@ -48,28 +52,77 @@ function parse(text: string, problems: string[]): Record<string, unknown> | unde
   return undefined;
 }
 
-function readServices(services: unknown, problems: string[]): Plan[] {
+function readServices(
+  services: unknown,
+  { dashboard, bans, logFile }: HostingValues,
+  problems: string[],
+): Plan[] {
   if (!Array.isArray(services) || services.length === 0) {
     problems.push('services must be a list like [{"service": "sync", "port": 55555}]');
     return [];
   }
+  if (services.length > SERVICES_MAX) {
+    problems.push(`services may be ${SERVICES_MAX} at most, not ${services.length}`);
+    return [];
+  }
   const plans: Plan[] = [];
-  const owners = new Map<string, string>();
-  const claim = (what: string, path: string, key: string): void => {
-    const before = owners.get(what);
-    if (before === undefined) owners.set(what, path);
-    else problems.push(`${path}.${key}: ${what.trim()} is that of ${before} already`);
-  };
+  const claims: Claim[] = [];
+  if (dashboard) claims.push(claimOf("TCP", dashboard.port, dashboard.hostname, "dashboard"));
+  if (bans !== undefined) claims.push(claimOfFile(bans, "bans", "bans"));
+  if (logFile !== undefined) claims.push(claimOfFile(logFile, "logFile", "logFile"));
   for (const [index, service] of services.entries()) {
     const path = `services[${index}]`;
     const plan = readService(service, path, problems);
     if (!plan) continue;
     plans.push(plan);
-    const { kind: { transport }, port, values: { host = "", resume } } = plan;
-    if (port !== 0) claim(`${transport} port ${port} ${host}`, path, "port");
-    if (resume !== undefined) claim(`the file ${resume}`, path, "resume");
+    const { kind: { transport }, port, values } = plan;
+    const mine = [claimOf(transport, port, values.host as string | undefined, path)];
+    for (const key of ["resume", "record"]) {
+      const file = values[key];
+      // In a folder each makes a file of its own.
+      if (typeof file === "string" && !/[/\\]$/.test(file)) mine.push(claimOfFile(file, path, key));
+    }
+    for (const claim of mine) {
+      const before = claims.find((other) => isSame(claim, other));
+      if (before) {
+        problems.push(`${path}.${claim.key}: ${claim.what} is that of ${before.path} already`);
+      }
+    }
+    claims.push(...mine);
   }
   return plans;
+}
+
+/** What only one can have. */
+interface Claim {
+  what: string;
+  /** Where; undefined for everywhere. */
+  hostname?: string;
+  path: string;
+  key: string;
+}
+
+function claimOf(
+  transport: string,
+  port: number,
+  hostname: string | undefined,
+  path: string,
+): Claim {
+  // A free port is nobody else's.
+  const what = port === 0 ? `${transport} port of ${path}` : `${transport} port ${port}`;
+  return { what, hostname: ANYWHERE.has(hostname) ? undefined : hostname, path, key: "port" };
+}
+
+function claimOfFile(file: string, path: string, key: string): Claim {
+  return { what: `the file ${file}`, path, key };
+}
+
+const ANYWHERE: ReadonlySet<string | undefined> = new Set(["::", "0.0.0.0"]);
+
+function isSame(one: Claim, other: Claim): boolean {
+  if (one.what !== other.what) return false;
+  const [a, b] = [one.hostname, other.hostname];
+  return a === undefined || b === undefined || a === b;
 }
 
 function readService(value: unknown, path: string, problems: string[]): Plan | undefined {
@@ -81,6 +134,10 @@ function readService(value: unknown, path: string, problems: string[]): Plan | u
   const kind = typeof service === "string" ? SERVICES.get(service) : undefined;
   if (!kind) {
     const names = [...SERVICES.keys()];
+    for (const key of service === undefined ? Object.keys(others) : []) {
+      const meant = suggestionFor(key, ["service"]);
+      if (meant !== "") problems.push(`${path}.${key} is not known${meant}`);
+    }
     const near = typeof service === "string" ? suggestionFor(service, names) : "";
     const shown = JSON.stringify(service) ?? "nothing";
     problems.push(`${path}.service must be one of ${names.join(", ")}, not ${shown}${near}`);
@@ -136,6 +193,7 @@ export function configSchema(): object {
       services: {
         type: "array",
         minItems: 1,
+        maxItems: SERVICES_MAX,
         items: { oneOf: [...SERVICES.values()].map(serviceSchema) },
       },
       ...propertiesOf(HOSTING_OPTIONS),

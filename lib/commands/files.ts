@@ -1,18 +1,14 @@
 /** Files that options name. */
-import { type FileUse, missingPermission } from "../home/permission.ts";
+import { type FileNeed, missingPermission } from "../home/permission.ts";
 import { CommandFailure } from "./options.ts";
 
 /**
  * Asks for leave to use files, before anything else is done.
  *
- * @throws {CommandFailure} Deno was not told to give it; the message says which flag does.
+ * @throws {CommandFailure} Deno was not told to give it; the message says which flags do.
  */
-export function needFiles(
-  option: string,
-  use: FileUse,
-  paths: readonly [string, ...string[]],
-): void {
-  const missing = missingPermission(option, use, paths);
+export function needFiles(...needs: readonly FileNeed[]): void {
+  const missing = missingPermission(needs);
   if (missing !== undefined) throw new CommandFailure(missing);
 }
 

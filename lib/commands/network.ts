@@ -54,6 +54,7 @@ export function readSimulation(text: string, name: string): Simulation {
     }
     const number = known.read(value);
     if (number === undefined) throw new UsageError(`${key} of ${name} is ${known.right}`);
+    if (given.has(key)) throw new UsageError(`${key} is in ${name} twice`);
     given.set(key, number);
   }
   return {
@@ -96,6 +97,8 @@ export interface NetworkPlan {
 export interface Network extends AsyncDisposable {
   /** Undefined when datagrams are left alone. */
   readonly through: ((conn: Deno.DatagramConn) => Deno.DatagramConn) | undefined;
+  /** To be told when the engine begins, on the clock of `performance`: a recording counts from then. */
+  readonly begin: (now: number) => void;
   /** What is simulated, with the seed that was taken if none was given. */
   readonly simulation: Required<Simulation> | undefined;
 }
@@ -117,7 +120,8 @@ export async function openNetwork(
   const file = record === undefined
     ? undefined
     : await openRecording(record, role === "server" ? service : `${service}-client`, onProblem);
-  const told = Object.entries(options).filter(([name]) => !UNTOLD.has(name));
+  const told = Object.entries(options)
+    .map(([name, value]) => [name, UNTOLD.has(name) ? "not told" : value]);
   const header = {
     ...about,
     version: VERSION,
@@ -135,6 +139,7 @@ export async function openNetwork(
   };
   return {
     through: impaired || recorder ? through : undefined,
+    begin: (now) => recorder?.begin(now),
     simulation,
     async [Symbol.asyncDispose](): Promise<void> {
       recorder?.close();
@@ -198,7 +203,7 @@ async function openRecording(
   onProblem: (problem: string) => void,
 ): Promise<FileWriter> {
   // Of a folder all of it must be allowed: the next name is another one.
-  needFiles("--record", "append", [place]);
+  needFiles({ option: "--record", use: "append", paths: [place] });
   const path = /[/\\]$/.test(place) ? `${place}${newName(what)}` : place;
   return await orFail("--record", path, FileWriter.open(path, { isNew: true, onProblem }));
 }

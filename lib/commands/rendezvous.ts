@@ -66,7 +66,7 @@ reach.`,
         ["try it", `${PROGRAM} chat --rendezvous ${near} --name castle --host`],
         ["and beside it", `${PROGRAM} chat --rendezvous ${near} --name ada --join castle`],
       ],
-      stopped: "stopped: {registered} hosts were here, {introduced} players were introduced",
+      stopped: "stopped: {visitors} hosts were here, {introduced} players were introduced",
     };
   },
 });

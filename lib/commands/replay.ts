@@ -118,7 +118,7 @@ function serverOf(address: string, header: RecordingHeader): HostPort {
 
 /** @throws {CommandFailure} It cannot be read, or is no recording. */
 async function openFile(path: string): Promise<RecordingFile> {
-  needFiles(COMMAND, "read", [path]);
+  needFiles({ option: COMMAND, use: "read", paths: [path] });
   return await orFail("", path, open(path), "there is no such file");
 }
 

@@ -120,7 +120,7 @@ class EngineReplay {
     this.#statisticsAt = this.#statisticsMs = isTold ? 1_000 * statistics : Infinity;
     this.#logStopped = (): void =>
       logger.info(made.stopped, {
-        ...{ event: "stopped", ...made.observer.counts },
+        ...{ event: "stopped", visitors: made.observer.visitors, ...made.observer.counts },
         ...this.#host.counters,
       });
   }
@@ -162,6 +162,9 @@ class EngineReplay {
         `  in        ${received} datagrams, ${receivedBytes} bytes`,
         `  out       ${sent} datagrams, ${sentBytes} bytes`,
         `  then      ${out} datagrams, ${outBytes} bytes went out when it was recorded`,
+        ...out === sent
+          ? []
+          : ["            (there timers were late, and datagrams waited for others)"],
         `  refused   ${refused.map(([reason, n]) => `${reason} ${n}`).join(", ") || "nothing"}`,
         ...faults > 0 ? [`  faults    ${faults}`] : [],
         `  members   ${members.length} at the end`,

@@ -1,8 +1,8 @@
 /** What all services have in common: their options, and their command. */
 import { printLine } from "../observe/output.ts";
 import { host } from "./hosting/host.ts";
-import { HOSTING_OPTIONS, type HostingValues, optionsOf } from "./hosting/options.ts";
-import { numberOption, type Options, readPort, under } from "./options.ts";
+import { HOSTING_OPTIONS, type HostingValues, optionsOf, problemOf } from "./hosting/options.ts";
+import { kebab, numberOption, type Options, readPort, under, UsageError } from "./options.ts";
 import { type Grammar, helpOf, readWords } from "./words.ts";
 import type { ServiceKind } from "./hosting/service_kind.ts";
 
@@ -35,7 +35,10 @@ export function commandOf(
       if (parsed.help) return void printLine(helpOf(grammar));
       const { values, positionals: [portText] } = parsed;
       const port = portText === undefined ? kind.defaultPort : readPort(portText);
-      await host([{ kind, port, values }], values as HostingValues);
+      const hosting = values as HostingValues;
+      const problem = problemOf(hosting, (key) => `--${kebab(key)}`);
+      if (problem !== undefined) throw new UsageError(problem);
+      await host([{ kind, port, values }], hosting);
     },
   };
 }

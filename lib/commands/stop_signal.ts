@@ -21,16 +21,26 @@ export function stopSignal(): StopSignal {
     if (++signals > 1) Deno.exit(130);
     resolve();
   };
-  // On Windows the X of the window; elsewhere a terminal that is gone. Without one it is left alone: `nohup`.
-  const hasWindow = Deno.build.os === "windows" || Deno.stdout.isTerminal();
-  const known = [...SIGNALS, ...(hasWindow ? ["SIGHUP"] as const : [])].filter((signal) => {
+  const listeners: [Deno.Signal, () => void][] = SIGNALS.map((signal) => [signal, send]);
+  // It may come twice when a window is closed, so it never is the second one.
+  if (hasWindow()) listeners.push(["SIGHUP", () => resolve()]);
+  const known = listeners.filter(([signal, listener]) => {
     try {
-      Deno.addSignalListener(signal, send);
+      Deno.addSignalListener(signal, listener);
       return true;
     } catch {
       return false;
     }
   });
-  const ignore = (): void => known.forEach((name) => Deno.removeSignalListener(name, send));
+  const ignore = (): void => known.forEach((each) => Deno.removeSignalListener(...each));
   return { received, send, ignore };
+}
+
+/**
+ * Whether SIGHUP says stop: on Windows it is the X of the window; elsewhere a terminal that is gone, whatever
+ * was sent elsewhere of what is printed. Without one it is left alone: `nohup`.
+ */
+function hasWindow(): boolean {
+  const { stdin, stdout, stderr } = Deno;
+  return Deno.build.os === "windows" || [stdin, stdout, stderr].some((each) => each.isTerminal());
 }

@@ -67,7 +67,7 @@ export const kind = udpKind({
         ];
       },
       rows: (near) => [["see the players", `${PROGRAM} watch ${near}`]],
-      stopped: "stopped: {joined} players were here, {received} datagrams received, {sent} sent",
+      stopped: "stopped: {visitors} players were here, {received} datagrams received, {sent} sent",
     };
   },
 });

@@ -42,6 +42,7 @@ export function readWords<O extends Options>(
   const names = [...optionOf.keys()];
   const flags = names.filter((name) => !optionOf.get(name)!.placeholder).concat("help");
   refuseMisused(words, flags);
+  refuseEmpty(words, optionOf);
   const parsed = parseArgs(withBareValues(words, optionOf), {
     boolean: flags,
     string: ["_", ...names.filter((name) => !flags.includes(name))],
@@ -99,6 +100,19 @@ function refuseMisused(words: readonly string[], flags: readonly string[]): void
     if (flags.includes(name)) {
       throw new UsageError(`--${name} takes no value: leave out ${value}`);
     }
+  }
+}
+
+/** An empty word after an option is a value that is missing: a variable of a shell that is not set. */
+function refuseEmpty(
+  words: readonly string[],
+  optionOf: ReadonlyMap<string, Option<unknown>>,
+): void {
+  for (const [index, word] of words.entries()) {
+    if (word === "--") return;
+    const option = word.startsWith("--") ? optionOf.get(word.slice(2)) : undefined;
+    if (!option?.placeholder || words[index + 1] !== "") continue;
+    throw new UsageError(`${word} needs a value: ${word} ${option.placeholder}`);
   }
 }
 

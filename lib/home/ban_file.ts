@@ -24,6 +24,8 @@ export class BanFile {
   readonly #path: string;
   readonly #end: "\n" | "\r\n";
   #lines: Line[];
+  #writing: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   private constructor(path: string, text: string, list: BanList) {
     this.list = list;
@@ -54,11 +56,19 @@ export class BanFile {
   }
 
   /**
-   * Writes the list: lines whose ban was taken back are left out, new bans come at the end.
+   * Writes the list: lines whose ban was taken back are left out, new bans come at the end. While the
+   * disk is slow, one more writing waits, for all that happen meanwhile.
    *
    * @throws {Error} What the system says. The file is as it was then.
    */
   save(): Promise<void> {
+    return this.#next ??= this.#writing.catch(() => {}).then(() => {
+      this.#next = undefined;
+      return this.#writing = this.#write();
+    });
+  }
+
+  #write(): Promise<void> {
     const kept = this.#lines.filter(({ ban }) => ban === undefined || this.list.includes(ban));
     const known = new Set(kept.map(({ ban }) => ban));
     const added = [...this.list].filter((ban) => !known.has(ban));
@@ -70,7 +80,8 @@ export class BanFile {
 async function readText(path: string): Promise<string> {
   let bytes: Uint8Array;
   try {
-    const { size } = await Deno.stat(path);
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) throw new TypeError(`${path} is no file`);
     if (size > FILE_BYTES_MAX) throw new TypeError(`${path} is too long for a list of bans`);
     bytes = await Deno.readFile(path);
   } catch (error) {

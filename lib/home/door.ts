@@ -16,9 +16,16 @@ export interface DoorOptions {
   services: readonly Hosted[];
   /** Told after each change of the bans. */
   onBansChanged: () => void;
-  /** Told of what was done, as a sentence, and how many were sent away. */
-  onDone: (done: string, expelled: number) => void;
+  onDone: (done: DoorDeed) => void;
 }
+
+/** What a {@link Door} did. */
+export type DoorDeed =
+  /** The service tells it as well. */
+  | { readonly kind: "kicked"; readonly address: string; readonly service: string }
+  /** `expelled`: how many were sent away. */
+  | { readonly kind: "banned"; readonly ban: string; readonly expelled: number }
+  | { readonly kind: "unbanned"; readonly ban: string };
 
 /** The door of all services of a process. */
 export class Door implements Controls {
@@ -32,7 +39,7 @@ export class Door implements Controls {
   /** Whether nothing is heard of an address; asked for each datagram. */
   readonly isShutOut = (ip: string, port: number): boolean => {
     if (this.#options.bans.has(ip)) return true;
-    if (this.#holds.size === 0) return false;
+    if (!this.#holds.hasAny(performance.now())) return false;
     return this.#holds.has(formatHostPort(normalizeIp(ip), port), performance.now());
   };
 
@@ -41,7 +48,7 @@ export class Door implements Controls {
     const expelled = hosted?.expel((peer) => peer.address === address) ?? 0;
     if (expelled === 0) return false;
     this.#holds.add(address, performance.now(), HOLD_MS);
-    this.#options.onDone(`${address} was sent away from ${service}`, expelled);
+    this.#options.onDone({ kind: "kicked", address, service });
     return true;
   }
 
@@ -50,16 +57,18 @@ export class Door implements Controls {
     const added = bans.add(text);
     if (!added.ok) return added.reason;
     if (added.isNew) onBansChanged();
-    const expelled = services.map((service) => service.expel(({ ip }) => bans.has(ip)));
-    onDone(`${added.ban} is banned`, expelled.reduce((sum, count) => sum + count, 0));
+    const counts = services.map((service) => service.expel(({ ip }) => bans.has(ip)));
+    const expelled = counts.reduce((sum, count) => sum + count, 0);
+    onDone({ kind: "banned", ban: added.ban, expelled });
     return undefined;
   }
 
   unban(text: string): boolean {
     const { bans, onBansChanged, onDone } = this.#options;
-    if (!bans.remove(text)) return false;
+    const ban = bans.remove(text);
+    if (ban === undefined) return false;
     onBansChanged();
-    onDone(`${text} is let in again`, 0);
+    onDone({ kind: "unbanned", ban });
     return true;
   }
 }

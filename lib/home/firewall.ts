@@ -1,15 +1,19 @@
-/** The line that lets a service through the firewall of its own computer. */
+/** What lets services through the firewall of their own computer. */
 
 /** Whether something is at work; undefined when nobody may look. */
 export type Activity = "active" | "inactive" | undefined;
 
-/** What is known of a service and of the firewalls around it. */
-export interface FirewallSigns {
-  os: typeof Deno.build.os;
+/** A port that others are to reach. */
+export interface OpenPort {
   transport: "UDP" | "TCP";
   port: number;
-  /** Whether it listens to this computer only. */
-  isLoopbackOnly: boolean;
+}
+
+/** What is known of the services of a process and of the firewalls around them. */
+export interface FirewallSigns {
+  os: typeof Deno.build.os;
+  /** Those that more than this computer can reach. */
+  ports: readonly OpenPort[];
   /** The path of the program that listens; undefined when it is not known. */
   executable: string | undefined;
   /** On Linux, of Ubuntu and its like. */
@@ -21,52 +25,91 @@ export interface FirewallSigns {
 }
 
 /**
- * What to type to let others reach a service. Where it is not known whether a firewall is on, the line says
- * for which case it is.
+ * What to type to let others reach services: a command that is whole each, and after it, where it is not
+ * known whether that firewall is on, for which case it is.
  *
- * @returns undefined when nothing is needed, or nothing exact is known.
+ * @returns None when nothing is needed, or nothing exact is known.
  */
-export function firewallLine(signs: FirewallSigns): string | undefined {
-  if (signs.isLoopbackOnly) return undefined;
+export function firewallLines(signs: FirewallSigns): string[] {
+  if (signs.ports.length === 0) return [];
   switch (signs.os) {
     case "linux":
-      return linuxLine(signs);
+      return linuxLines(signs);
     case "windows":
-      return windowsLine(signs);
+      return byTransport(signs.ports).map(windowsLine);
     case "darwin":
-      return macosLine(signs);
+      return macosLines(signs);
     default:
-      return undefined;
+      return [];
   }
 }
 
-function linuxLine({ transport, port, ufw, firewalld }: FirewallSigns): string | undefined {
-  const what = `${port}/${transport.toLowerCase()}`;
+/** Ports of one transport. */
+interface Ports {
+  transport: "UDP" | "TCP";
+  ports: readonly number[];
+}
+
+/** Each port once, so many together at most. */
+function byTransport(open: readonly OpenPort[], portsMax: number = open.length): Ports[] {
+  return (["UDP", "TCP"] as const).flatMap((transport) => {
+    const its = open.filter((one) => one.transport === transport);
+    const ports = [...new Set(its.map(({ port }) => port))];
+    return Array.from({ length: Math.ceil(ports.length / portsMax) }, (_, at) => ({
+      transport,
+      ports: ports.slice(portsMax * at, portsMax * (at + 1)),
+    }));
+  });
+}
+
+function linuxLines({ ports, ufw, firewalld }: FirewallSigns): string[] {
   const lines = [
-    { name: "ufw", activity: ufw, line: `sudo ufw allow ${what}` },
-    { name: "firewalld", activity: firewalld, line: `sudo firewall-cmd --add-port=${what}` },
+    { name: "ufw", activity: ufw, line: ufwLine(ports) },
+    { name: "firewalld", activity: firewalld, line: firewalldLine(ports) },
   ];
   const active = lines.filter(({ activity }) => activity === "active");
-  if (active.length > 0) return active.map(({ line }) => line).join(" && ");
+  if (active.length > 0) return active.map(({ line }) => line);
   const possible = lines.filter(({ activity }) => activity === undefined);
-  if (possible.length === 0) return undefined;
-  return possible.map(({ name, line }) => `if ${name} is on: ${line}`).join("; ");
+  // One of the two files decides on both in most cases.
+  const hint = possible.length > 1 ? ` (--allow-read=${UFW_CONFIG} tells)` : "";
+  return possible.map(({ name, line }) => `${line}, if ${name} is on${name === "ufw" ? hint : ""}`);
+}
+
+/** As many ports does ufw take in a rule. */
+const UFW_PORTS_MAX = 15;
+
+function ufwLine(open: readonly OpenPort[]): string {
+  return byTransport(open, UFW_PORTS_MAX).map(({ transport, ports }) => {
+    const proto = transport.toLowerCase();
+    return ports.length === 1
+      ? `sudo ufw allow ${ports[0]}/${proto}`
+      : `sudo ufw allow proto ${proto} to any port ${ports.join(",")}`;
+  }).join(" && ");
+}
+
+/** For good: what is added without `--permanent` is gone after the next start of the system. */
+function firewalldLine(open: readonly OpenPort[]): string {
+  const ports = byTransport(open).flatMap(({ transport, ports }) =>
+    ports.map((port) => `--add-port=${port}/${transport.toLowerCase()}`)
+  );
+  return `sudo firewall-cmd --permanent ${ports.join(" ")} && sudo firewall-cmd --reload`;
 }
 
 /** Windows asks only about a program that it does not know yet, and only who sits before it. */
-function windowsLine({ transport, port }: FirewallSigns): string {
-  return "if Windows did not ask to allow it, in a terminal as administrator: " +
-    `netsh advfirewall firewall add rule name="netsync ${transport} ${port}" ` +
-    `dir=in action=allow protocol=${transport} localport=${port}`;
+function windowsLine({ transport, ports }: Ports): string {
+  const list = ports.join(",");
+  return `netsh advfirewall firewall add rule name="netsync ${transport} ${list}" ` +
+    `dir=in action=allow protocol=${transport} localport=${list}, ` +
+    "in a terminal as administrator, if Windows did not ask to allow it";
 }
 
 const MACOS_TOOL = "/usr/libexec/ApplicationFirewall/socketfilterfw";
 
-function macosLine({ executable, applicationFirewall }: FirewallSigns): string | undefined {
-  if (applicationFirewall === "inactive" || executable === undefined) return undefined;
+function macosLines({ executable, applicationFirewall }: FirewallSigns): string[] {
+  if (applicationFirewall === "inactive" || executable === undefined) return [];
   const program = shellWord(executable);
   const line = `sudo ${MACOS_TOOL} --add ${program} && sudo ${MACOS_TOOL} --unblockapp ${program}`;
-  return applicationFirewall === "active" ? line : `if the firewall is on: ${line}`;
+  return [applicationFirewall === "active" ? line : `${line}, if the firewall is on`];
 }
 
 /** A path as a shell takes it. */
@@ -74,24 +117,15 @@ function shellWord(path: string): string {
   return /^[\w./:@%+,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Where a service listens. */
-interface Listening {
-  transport: "UDP" | "TCP";
-  port: number;
-  /** `[::]:55555`. */
-  addresses: readonly string[];
-}
-
 /** Where the signs are. */
 const UFW_CONFIG = "/etc/ufw/ufw.conf";
 const FIREWALLD_ENABLED = "/etc/systemd/system/multi-user.target.wants/firewalld.service";
 
 /** Looks for signs as far as Deno allows: nobody is asked for a permission, and nothing is thrown. */
-export function firewallSigns({ transport, port, addresses }: Listening): FirewallSigns {
+export function firewallSigns(ports: readonly OpenPort[]): FirewallSigns {
   const { os } = Deno.build;
   return {
-    ...{ os, transport, port },
-    isLoopbackOnly: addresses.every((address) => /^(127\.|\[::1\]:|localhost:)/.test(address)),
+    ...{ os, ports },
     executable: attempt(() => Deno.execPath()),
     ufw: os === "linux" ? ufwActivity() : undefined,
     firewalld: os === "linux" ? firewalldActivity() : undefined,

@@ -1,6 +1,6 @@
 /** A service that runs in this process, as those see it who look after it. */
 import type { PeerTraffic } from "../hosts/traffic.ts";
-import type { Durations } from "../observe/durations.ts";
+import type { Durations, RecentDurations } from "../observe/durations.ts";
 import {
   type MemberReport,
   MEMBERS_MAX,
@@ -71,8 +71,12 @@ export interface Hosted extends Omit<HostedParts<never>, OnlyInside> {
   readonly counters: HostCounters;
   /** How many are in. */
   readonly members: number;
-  /** How it goes since the last call, which was so long ago. */
-  report(seconds: number): ServiceReport;
+  /**
+   * How it goes: who is in now, and what was measured by the last sample.
+   *
+   * @param sampleSeconds Takes a sample, of so much time since the one before. Default: none is taken.
+   */
+  report(sampleSeconds?: number): ServiceReport;
   /** Sends away whom this picks. Returns how many. */
   expel(isMeant: (peer: Peer) => boolean): number;
   /** What to keep across a restart; undefined for a service that keeps nothing. */
@@ -92,17 +96,27 @@ export function hostService<Out>(parts: HostedParts<Out>): Hosted {
   const { engine, host, figures, sayFarewell, logStopped, ...known } = parts;
   const { name: service, title, transport, port, counts, lateness, roundTrips } = known;
   let closing: Promise<void> | undefined;
-  const inAll = new Since();
-  const byPeer = new Since();
+  const inAll = new Sampled();
+  const byPeer = new Sampled();
+  let lateMs: RecentDurations = { p50: 0, p99: 0, max: 0 };
 
-  const reportOf = (member: Member, seconds: number): MemberReport => {
+  const sample = (members: readonly Member[], listed: readonly Member[], seconds: number): void => {
+    for (const { roundTripMs } of members) {
+      if (roundTripMs !== undefined) roundTrips.record(roundTripMs);
+    }
+    inAll.take([[host, host.counters]], seconds);
+    byPeer.take(listed.map(({ peer }) => [peer, host.trafficOf(peer)]), seconds);
+    lateMs = lateness.takeRecent();
+  };
+
+  const reportOf = (member: Member): MemberReport => {
     const { peer, name, stateBytes, roundTripMs } = member;
     const traffic = host.trafficOf(peer);
     const heardMs = performance.now() - traffic.heardAt;
     return {
       ...{ name, address: peer.address, ip: peer.ip, roundTripMs, stateBytes },
       heardMs: heardMs === Infinity ? undefined : heardMs,
-      rates: byPeer.ratesOf(peer, traffic, seconds),
+      rates: byPeer.ratesOf(peer),
     };
   };
 
@@ -114,19 +128,17 @@ export function hostService<Out>(parts: HostedParts<Out>): Hosted {
     get members(): number {
       return engine.members().length;
     },
-    report(seconds): ServiceReport {
+    report(sampleSeconds): ServiceReport {
       const members = engine.members();
-      for (const { roundTripMs } of members) {
-        if (roundTripMs !== undefined) roundTrips.record(roundTripMs);
-      }
+      const listed = members.slice(0, MEMBERS_MAX);
+      if (sampleSeconds !== undefined) sample(members, listed, sampleSeconds);
       const refused = Object.entries(counts.refused).filter(([, times]) => times > 0);
       return {
         ...{ service, title, transport, port },
-        rates: inAll.ratesOf(host, host.counters, seconds),
-        lateMs: lateness.takeRecent(),
+        rates: inAll.ratesOf(host),
+        lateMs,
         members: members.length,
-        // Of all, so that who is listed one day has rates at once.
-        roster: members.map((member) => reportOf(member, seconds)).slice(0, MEMBERS_MAX),
+        roster: listed.map(reportOf),
         figures: figures(),
         refused: Object.fromEntries(refused),
       };
@@ -148,26 +160,34 @@ export function hostService<Out>(parts: HostedParts<Out>): Hosted {
   }
 }
 
-/** Turns counters that only grow into rates. */
-class Since {
-  readonly #before = new WeakMap<object, Counted>();
+/** Turns counters that only grow into rates, between one sample and the next. */
+class Sampled {
+  #samples: ReadonlyMap<object, { counted: Counted; rates: Rates }> = new Map();
 
-  ratesOf(
-    key: object,
-    { received, receivedBytes, sent, sentBytes }: Counted,
-    seconds: number,
-  ): Rates {
-    const before = this.#before.get(key) ?? NOTHING;
-    this.#before.set(key, { received, receivedBytes, sent, sentBytes });
-    const hz = (now: number, then: number): number =>
-      Math.round(100 * (now - then) / Math.max(0.001, seconds)) / 100;
-    return {
-      inHz: hz(received, before.received),
-      inBytesHz: hz(receivedBytes, before.receivedBytes),
-      outHz: hz(sent, before.sent),
-      outBytesHz: hz(sentBytes, before.sentBytes),
-    };
+  /** Of whom there is none in the sample before there is no rate yet: what it did may be long ago. */
+  take(all: readonly (readonly [key: object, counted: Counted])[], seconds: number): void {
+    const before = this.#samples;
+    this.#samples = new Map(all.map(([key, now]) => {
+      const { received, receivedBytes, sent, sentBytes } = now; // What the host counts goes on.
+      const then = before.get(key)?.counted;
+      const rates = then ? ratesOf(then, now, seconds) : NO_RATES;
+      return [key, { counted: { received, receivedBytes, sent, sentBytes }, rates }];
+    }));
+  }
+
+  /** By the last sample. */
+  ratesOf(key: object): Rates {
+    return this.#samples.get(key)?.rates ?? NO_RATES;
   }
 }
 
-const NOTHING: Counted = { received: 0, receivedBytes: 0, sent: 0, sentBytes: 0 };
+function ratesOf(then: Counted, now: Counted, seconds: number): Rates {
+  const hz = (key: keyof Counted): number =>
+    Math.round(100 * (now[key] - then[key]) / Math.max(0.001, seconds)) / 100;
+  return {
+    ...{ inHz: hz("received"), inBytesHz: hz("receivedBytes") },
+    ...{ outHz: hz("sent"), outBytesHz: hz("sentBytes") },
+  };
+}
+
+const NO_RATES: Rates = { inHz: 0, inBytesHz: 0, outHz: 0, outBytesHz: 0 };

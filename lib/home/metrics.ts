@@ -151,7 +151,7 @@ interface DurationsMeant {
 const DURATIONS: readonly DurationsMeant[] = [
   {
     name: "netsync_tick_lateness_seconds",
-    help: "How late what was due was done.",
+    help: "How late what was due was done; a timer is good for 1 ms.",
     of: ({ lateness }) => lateness,
   },
   {

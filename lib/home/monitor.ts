@@ -14,12 +14,14 @@ export interface Monitored {
   onProblem?: (problem: string) => void;
 }
 
-/** Makes a report each second, and gives it to all who want it. */
+/** Takes a sample each second, makes a report of it, and gives that to all who want it. */
 export class Monitor implements Disposable {
   readonly #monitored: Monitored;
   readonly #listeners: ((report: Report) => void)[] = [];
   readonly #startedAt = performance.now();
-  #reportedAt = performance.now();
+  #sampledAt = performance.now();
+  /** The same in ms since 1970. */
+  #time = Date.now();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(monitored: Monitored) {
@@ -29,14 +31,19 @@ export class Monitor implements Disposable {
   /** Calls `listener` each second, and at once. */
   listen(listener: (report: Report) => void): void {
     this.#listeners.push(listener);
-    this.#timer ??= setInterval(() => this.tell(), EVERY_MS);
+    this.#timer ??= setInterval(() => this.#tell(true), EVERY_MS);
     this.tell();
   }
 
-  /** Reports now: something was done that people want to see. Whoever watches ends no service. */
+  /** Reports now, by the last sample: something was done that people want to see. */
   tell(): void {
+    this.#tell(false);
+  }
+
+  /** Whoever watches ends no service. */
+  #tell(isSample: boolean): void {
     try {
-      const report = this.#report();
+      const report = this.#report(isSample);
       for (const tell of this.#listeners) tell(report);
     } catch (error) {
       this.#monitored.onProblem?.(
@@ -45,13 +52,16 @@ export class Monitor implements Disposable {
     }
   }
 
-  #report(): Report {
+  #report(isSample: boolean): Report {
     const { version, services, bans } = this.#monitored;
     const now = performance.now();
-    const seconds = (now - this.#reportedAt) / 1_000;
-    this.#reportedAt = now;
+    const seconds = isSample ? (now - this.#sampledAt) / 1_000 : undefined;
+    if (isSample) {
+      this.#sampledAt = now;
+      this.#time = Date.now();
+    }
     return {
-      time: Date.now(),
+      time: this.#time,
       version,
       uptimeMs: now - this.#startedAt,
       memoryBytes: memoryBytes(),

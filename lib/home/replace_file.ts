@@ -52,8 +52,10 @@ async function replace(path: string, bytes: Uint8Array, isPrivate: boolean): Pro
 }
 
 async function writeDown(path: string, bytes: Uint8Array, isPrivate: boolean): Promise<void> {
+  // What is left of another time, or was put there by somebody, is not written into.
+  await Deno.remove(path).catch(() => {});
   const mode = isPrivate ? 0o600 : undefined;
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode });
+  using file = await Deno.open(path, { write: true, createNew: true, mode });
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
   await file.sync();
 }

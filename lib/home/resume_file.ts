@@ -11,6 +11,8 @@ const EVERY_MS = 2_000;
 const BUSY_SHARE_MAX = 0.02;
 /** What did not change is written this often. */
 const UNCHANGED_MS = 60_000;
+/** So long the end waits for the disk. */
+const END_MS = 2_000;
 /** Who was away for longer has given up; their ids are not brought back. */
 const AGE_MS_MAX = 300_000;
 const FORMAT = 1;
@@ -60,7 +62,7 @@ export async function readResumeFile(
   const ageMs = Math.max(0, unixMs - about.savedAt);
   return ageMs > AGE_MS_MAX
     ? { kind: "old", ageMs }
-    : { kind: "saved", saved: saved as Saved, ageMs };
+    : { kind: "saved", saved: { ...saved, isFinal: about.isFinal === true }, ageMs };
 }
 
 interface About {
@@ -68,6 +70,8 @@ interface About {
   format: number;
   service: string;
   savedAt: number;
+  /** Written at the end: nothing happened after that. */
+  isFinal: boolean;
   digest: string;
 }
 
@@ -88,20 +92,36 @@ export class ResumeFile implements AsyncDisposable {
   #writing: Promise<void> = Promise.resolve();
   #hasProblem = false;
   #isClosed = false;
-  #written = { body: "", at: -Infinity };
+  #written = { head: "", body: "", at: -Infinity };
+  #isShared = false;
 
-  /** Begins at once. */
-  constructor(options: ResumeFileOptions) {
+  private constructor(options: ResumeFileOptions) {
     this.#options = options;
-    this.#later(EVERY_MS);
   }
 
-  /** Writes once more, and ends. */
+  /** Writes at once: what goes on from the old file must not do so twice. Then in the background. */
+  static async open(options: ResumeFileOptions): Promise<ResumeFile> {
+    const file = new ResumeFile(options);
+    await file.#write();
+    file.#later(EVERY_MS);
+    return file;
+  }
+
+  /** Writes once more, and ends; a disk that does not take it is not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#writing;
-    await this.#write();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), END_MS);
+    });
+    const end = await Promise.race([this.#writing.then(() => this.#write(true)), late]);
+    clearTimeout(timer);
+    if (end !== "late") return;
+    this.#options.onProblem(
+      `the disk took nothing for ${END_MS / 1_000} s: the last moments may be missing there`,
+    );
   }
 
   #later(waitMs: number): void {
@@ -116,9 +136,10 @@ export class ResumeFile implements AsyncDisposable {
   /**
    * Now and then also when nothing changed: the file tells how long ago everybody was there.
    *
+   * @param isFinal Nothing happens any more.
    * @returns For how long nobody else could do anything: the disk is waited for by this alone.
    */
-  async #write(): Promise<number> {
+  async #write(isFinal = false): Promise<number> {
     const { path, service, save, onProblem } = this.#options;
     const startedAt = performance.now();
     let busyMs = 0;
@@ -126,20 +147,45 @@ export class ResumeFile implements AsyncDisposable {
       const body = JSON.stringify(save());
       const now = performance.now();
       busyMs = now - startedAt;
-      if (body === this.#written.body && now - this.#written.at < UNCHANGED_MS) return busyMs;
+      const isKept = body === this.#written.body && now - this.#written.at < UNCHANGED_MS;
+      if (isKept && !isFinal) return busyMs;
       const about: About = {
         netsync: "resume",
-        ...{ format: FORMAT, service, savedAt: Date.now(), digest: await digestOf(body) },
+        ...{ format: FORMAT, service, savedAt: Date.now(), isFinal, digest: await digestOf(body) },
       };
+      await this.#lookForOthers();
+      const head = JSON.stringify(about);
       // Whoever reads it knows what servers and clients keep from others.
-      await replaceFile(path, `${JSON.stringify(about)}\n${body}\n`, { isPrivate: true });
-      this.#written = { body, at: now };
+      await replaceFile(path, `${head}\n${body}\n`, { isPrivate: true });
+      this.#written = { head, body, at: now };
       this.#hasProblem = false;
     } catch (error) {
       if (!this.#hasProblem) onProblem(error instanceof Error ? error.message : String(error));
       this.#hasProblem = true;
     }
     return busyMs;
+  }
+
+  /** Two servers with one file would undo each other's, and neither could be resumed rightly. */
+  async #lookForOthers(): Promise<void> {
+    const { path, onProblem } = this.#options;
+    const { head } = this.#written;
+    const found = await headOf(path, head.length);
+    if (head === "" || found === "" || found === head || this.#isShared) return;
+    this.#isShared = true;
+    onProblem("another program writes to it: give each netsync a file of its own");
+  }
+}
+
+/** The beginning of a file; empty when there is none. */
+async function headOf(path: string, bytes: number): Promise<string> {
+  try {
+    using file = await Deno.open(path);
+    const buffer = new Uint8Array(bytes);
+    const length = await file.read(buffer) ?? 0;
+    return new TextDecoder().decode(buffer.subarray(0, length));
+  } catch {
+    return "";
   }
 }
 

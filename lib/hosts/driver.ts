@@ -20,11 +20,14 @@ export class Driver {
   readonly #onLate: ((ms: number) => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #armedFor = Infinity;
+  /** The engine's next deadline, as far as it is known. */
+  #due = Infinity;
   #isStopped = false;
 
   /**
    * @param onFault Told of what was thrown.
-   * @param onLate Told how much later than it was due something was done, each time that a timer was set for it.
+   * @param onLate Told how much later than it was due something was done: by the timer, or by whatever called
+   * the engine before that.
    */
   constructor(
     engine: Driven,
@@ -53,7 +56,9 @@ export class Driver {
   /** Lets the engine do what is due, if anything is, and sets the timer. */
   advanceIfDue(): boolean {
     const now = performance.now();
-    const isDue = this.#deadline() <= now;
+    const deadline = this.#deadline();
+    this.#expect(deadline, now);
+    const isDue = deadline <= now;
     if (isDue) this.#advance(now);
     return isDue;
   }
@@ -61,23 +66,12 @@ export class Driver {
   /**
    * Sets the timer for the engine's next deadline, unless an earlier one is set: it looks again.
    *
-   * @param advancedTo Up to when the engine was just told to do what is due.
+   * @param now The time that the engine was just told, if it was.
    */
-  arm(advancedTo: number = -Infinity): void {
-    let deadline = this.#deadline();
-    // It failed to: without a pause the timer would fire for ever.
-    if (deadline <= advancedTo) deadline = advancedTo + STUCK_PAUSE_MS;
-    if (deadline >= this.#armedFor || this.#isStopped) return;
-    clearTimeout(this.#timer);
-    this.#armedFor = deadline;
-    // Timers count whole milliseconds: rounded down, one would fire early and be set again.
-    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(deadline - performance.now())));
-    this.#timer = setTimeout(() => {
-      const now = performance.now();
-      this.#onLate?.(Math.max(0, now - this.#armedFor));
-      this.#armedFor = Infinity;
-      this.#advance(now);
-    }, waitMs);
+  arm(now: number = -Infinity): void {
+    const deadline = this.#deadline();
+    this.#expect(deadline, now);
+    this.#setTimer(deadline);
   }
 
   /** Sets no timer any more. */
@@ -86,9 +80,30 @@ export class Driver {
     clearTimeout(this.#timer);
   }
 
+  /** A deadline that has passed and moved on was kept, at this time. */
+  #expect(deadline: number, now: number): void {
+    if (this.#due <= now && deadline > this.#due) this.#onLate?.(now - this.#due);
+    this.#due = deadline;
+  }
+
+  #setTimer(deadline: number): void {
+    if (deadline >= this.#armedFor || this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#armedFor = deadline;
+    // Timers count whole milliseconds: rounded down, one would fire early and be set again.
+    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(deadline - performance.now())));
+    this.#timer = setTimeout(() => {
+      this.#armedFor = Infinity;
+      this.#advance(performance.now());
+    }, waitMs);
+  }
+
   #advance(now: number): void {
     this.guard(() => this.#engine.advance(now));
-    this.arm(now);
+    const deadline = this.#deadline();
+    this.#expect(deadline, now);
+    // It failed to: without a pause the timer would fire for ever.
+    this.#setTimer(deadline <= now ? now + STUCK_PAUSE_MS : deadline);
   }
 
   #deadline(): number {

@@ -2,10 +2,9 @@
 import { Deadlines } from "../parts/deadlines.ts";
 import { Fifo } from "../parts/fifo.ts";
 import type { Fate } from "../parts/impairment.ts";
+import { RECEIVE_BUFFER_BYTES } from "./receive_buffer.ts";
 import { WrappedConn } from "./wrapped_conn.ts";
 
-/** Longer than any UDP payload, so that nothing arrives cut. */
-const RECEIVE_BUFFER_BYTES = 65_536;
 /** Added to a time that was given before: so datagrams with the same delay keep their order. */
 const TICK_MS = 0.000_1;
 
@@ -79,11 +78,6 @@ export class ImpairedConn extends WrappedConn {
     this.#datagramsMax = limits.datagramsMax ?? 10_000;
     this.#bytesMax = limits.bytesMax ?? 32_000_000;
     void this.#listen();
-  }
-
-  /** Datagrams under way, in both directions. */
-  get underWay(): number {
-    return this.#isClosed ? 0 : this.#datagrams;
   }
 
   override receive(buffer?: Uint8Array): Promise<Received> {

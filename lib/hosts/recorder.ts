@@ -34,7 +34,7 @@ export class Recorder {
   readonly #write: (text: string) => boolean;
   readonly #bytesMax: number;
   readonly #onProblem: (problem: string) => void;
-  readonly #startedAt: number;
+  #startedAt: number;
   #bytes = 0;
   /** Since the last line. */
   #missing = 0;
@@ -54,6 +54,14 @@ export class Recorder {
 
   /** The socket with this recorder in front of it: what is called on that one is recorded. */
   readonly through = (conn: Deno.DatagramConn): Deno.DatagramConn => new RecordedConn(conn, this);
+
+  /**
+   * The engine begins at this moment on the clock of `performance`: times count from here, so that a replay
+   * has the engine's beats where they were. Before the first datagram.
+   */
+  begin(now: number): void {
+    if (this.counters.recorded + this.counters.missing === 0) this.#startedAt = now;
+  }
 
   /** Writes one datagram down, with the time; `data` may be changed afterwards. */
   record(kind: "in" | "out", peer: Deno.Addr, data: Uint8Array): void {

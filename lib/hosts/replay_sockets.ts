@@ -1,8 +1,7 @@
 /** Sockets for what others said once, to say it again to a server. */
 import { canonicalIp } from "../parts/ip.ts";
+import { RECEIVE_BUFFER_BYTES } from "./receive_buffer.ts";
 
-/** Longer than any UDP payload, so that nothing arrives cut. */
-const RECEIVE_BUFFER_BYTES = 65_536;
 const RECEIVE_ERROR_PAUSE_MS = 100;
 
 /** What went through {@link ReplaySockets}, in datagrams and bytes. */

@@ -169,8 +169,9 @@ export class TcpHost<Event> {
   /** Calls the engine from outside: with the time, and the outbox for what it says. */
   act(call: (now: number, out: StreamOutbox<Event>) => void): void {
     if (this.#isClosing) return;
-    this.#driver.guard(() => call(performance.now(), this.#out));
-    this.#driver.arm();
+    const now = performance.now();
+    this.#driver.guard(() => call(now, this.#out));
+    this.#driver.arm(now);
   }
 
   /** What went through between this host and a connection of its own. */
@@ -225,7 +226,7 @@ export class TcpHost<Event> {
       const now = performance.now();
       this.#driver.guard(() => this.#engine.receive(chunk, connection, now, this.#out));
       this.#onHandled?.(performance.now() - now);
-      if (!isAll || !this.#driver.advanceIfDue()) this.#driver.arm();
+      if (!isAll || !this.#driver.advanceIfDue()) this.#driver.arm(now);
     });
     this.#end(connection, end);
     await connection.farewell;

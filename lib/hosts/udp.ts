@@ -5,10 +5,9 @@ import { Driver } from "./driver.ts";
 import { formatHostPort, mappedIpv4, networkOf } from "./address.ts";
 import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
 import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts";
+import { RECEIVE_BUFFER_BYTES } from "./receive_buffer.ts";
 import type { PeerTraffic } from "./traffic.ts";
 
-/** Longer than any UDP payload, so that nothing arrives cut. */
-const RECEIVE_BUFFER_BYTES = 65_536;
 /** Receive errors in a row without a pause; beyond, a pause keeps the loop from spinning. */
 const RECEIVE_ERRORS_WITHOUT_PAUSE = 16;
 const RECEIVE_ERROR_PAUSE_MS = 100;
@@ -156,8 +155,9 @@ export class UdpHost<Event> {
   /** Calls the engine from outside: with the time, and the outbox for what it says. */
   act(call: (now: number, out: Outbox<Event>) => void): void {
     if (this.#closed) return;
-    this.#driver.guard(() => call(performance.now(), this.#outbox));
-    this.#driver.arm();
+    const now = performance.now();
+    this.#driver.guard(() => call(now, this.#outbox));
+    this.#driver.arm(now);
   }
 
   /** The peer at an IP address, to say something to first. */
@@ -235,7 +235,7 @@ export class UdpHost<Event> {
       }
     });
     this.#onHandled?.(performance.now() - now);
-    this.#driver.arm();
+    this.#driver.arm(now);
   }
 
   #advance(): void {

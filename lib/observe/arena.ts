@@ -8,6 +8,7 @@ import { type Counted, Traffic, trafficText } from "./traffic.ts";
 /** How many times each thing happened; the keys are metric labels. */
 export interface ArenaCounts {
   joined: number;
+  continued: number;
   left: number;
   refused: Record<ArenaRefusal, number>;
 }
@@ -17,6 +18,11 @@ const LEFT_LINES = {
   closed: "player {number} at {address} was sent away ({players} playing)",
   displaced:
     "player {number} at {address}, who never acked anything, made room ({players} playing)",
+} as const;
+
+const HERE_LINES = {
+  joined: "player {number} joined from {address} ({players} playing)",
+  continued: "player {number} goes on from {address} ({players} playing)",
 } as const;
 
 /** Turns the events of an arena into log lines and counts, and its traffic into statistics. */
@@ -45,7 +51,12 @@ export class ArenaObserver {
       logger,
       now,
     );
-    this.counts = { joined: 0, left: 0, refused: this.#refusals.counts };
+    this.counts = { joined: 0, continued: 0, left: 0, refused: this.#refusals.counts };
+  }
+
+  /** How many were here, those included who were here before this server and went on. */
+  get visitors(): number {
+    return this.counts.joined + this.counts.continued;
   }
 
   /** Takes one event. */
@@ -53,12 +64,11 @@ export class ArenaObserver {
     const { players } = this.#arena.census();
     switch (event.kind) {
       case "joined":
+      case "continued":
       case "left": {
         const { kind, peer: { address }, ...facts } = event;
         this.counts[kind]++;
-        const line = event.kind === "left"
-          ? LEFT_LINES[event.reason]
-          : "player {number} joined from {address} ({players} playing)";
+        const line = event.kind === "left" ? LEFT_LINES[event.reason] : HERE_LINES[event.kind];
         return this.#logger.info(line, { event: kind, address, players, ...facts });
       }
       case "refused":

@@ -1,6 +1,8 @@
 /** Log lines: for people, or one JSON object a line for programs. */
 import { configureSync, getLogger, type Logger, type LogRecord, type Sink } from "@logtape/logtape";
+import { asciiJson } from "../parts/json.ts";
 import { printText } from "./output.ts";
+import { printable } from "./printable.ts";
 
 /** The levels of `--log-level`, from most to fewest lines. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -82,17 +84,20 @@ function lostLines({ category, timestamp }: LogRecord, lost: number, taker: stri
 function formatText(record: LogRecord, namesService: boolean): string {
   const time = new Date(record.timestamp).toLocaleString("sv-SE"); // Local, year first.
   const service = namesService ? `${record.category.at(-1)}: ` : "";
-  return `${time} ${record.level.toUpperCase().padEnd(7)} ${service}${messageOf(record)}`;
+  return `${time} ${record.level.toUpperCase().padEnd(7)} ${service}${
+    printable(messageOf(record))
+  }`;
 }
 
 function formatJson(record: LogRecord): string {
-  return JSON.stringify({
+  const facts = {
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     service: record.category.at(-1),
     ...record.properties,
     message: messageOf(record),
-  });
+  };
+  return asciiJson(JSON.stringify(facts)); // What came from anywhere does nothing to a terminal.
 }
 
 function lineOf(record: LogRecord): LogLine {

@@ -2,9 +2,9 @@
  * A text from anybody in one line without control characters: they, and what changes the direction of
  * writing, are shown as escapes.
  *
- * @param charactersMax Of a longer text comes as much, and "…".
+ * @param charactersMax Of a longer text comes as much, and "…". Default: all of it.
  */
-export function printable(text: string, charactersMax: number): string {
+export function printable(text: string, charactersMax = Infinity): string {
   return cutText(text, charactersMax).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = character.codePointAt(0)!;
     return code < 0x100

@@ -5,6 +5,7 @@ import { type RefusalHint, RefusalLog } from "./refusals.ts";
 /** How many times each thing happened; the keys are metric labels. */
 export interface RendezvousCounts {
   registered: number;
+  continued: number;
   moved: number;
   expired: number;
   dropped: number;
@@ -55,6 +56,7 @@ const REFUSALS: Record<RendezvousRefusal, RefusalHint> = {
 
 const LINES = {
   registered: 'host "{name}" registered from {address} ({hosts} registered)',
+  continued: 'host "{name}" goes on from {address} ({hosts} registered)',
   moved: 'host "{name}" moved to {address} ({hosts} registered)',
   expired: 'host "{name}" at {address} was not heard any more ({hosts} registered)',
   dropped: 'host "{name}" at {address} ended ({hosts} registered)',
@@ -79,9 +81,22 @@ export class RendezvousObserver {
     this.#hosts = hosts;
     this.#refusals = new RefusalLog(REFUSALS, logger, now);
     this.counts = {
-      ...{ registered: 0, moved: 0, expired: 0, dropped: 0, expelled: 0, introduced: 0 },
+      ...{
+        registered: 0,
+        continued: 0,
+        moved: 0,
+        expired: 0,
+        dropped: 0,
+        expelled: 0,
+        introduced: 0,
+      },
       refused: this.#refusals.counts,
     };
+  }
+
+  /** How many were here, those included who were here before this server and went on. */
+  get visitors(): number {
+    return this.counts.registered + this.counts.continued;
   }
 
   /** Takes one event. */

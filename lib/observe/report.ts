@@ -2,7 +2,10 @@
 
 /** Bans, refusals, players: all of them as plain values, which JSON carries as they are. */
 export interface Report {
-  /** When it was made, in ms since 1970. */
+  /**
+   * When what is measured was measured, in ms since 1970. Reports of the same time tell of the same second,
+   * but of who is in now.
+   */
   time: number;
   version: string;
   uptimeMs: number;

@@ -5,6 +5,7 @@ import { type RefusalHint, RefusalLog } from "./refusals.ts";
 /** How many times each thing happened; the keys are metric labels. */
 export interface SyncCounts {
   joined: number;
+  continued: number;
   left: number;
   returned: number;
   restarted: number;
@@ -58,6 +59,7 @@ export class SyncObserver {
     this.#refusals = new RefusalLog(REFUSALS, logger, now);
     this.counts = {
       joined: 0,
+      continued: 0,
       left: 0,
       returned: 0,
       restarted: 0,
@@ -65,10 +67,16 @@ export class SyncObserver {
     };
   }
 
+  /** How many were here, those included who were here before this server and went on. */
+  get visitors(): number {
+    return this.counts.joined + this.counts.continued;
+  }
+
   /** Takes one event. */
   observe(event: SyncEvent): void {
     switch (event.kind) {
       case "joined":
+      case "continued":
       case "left":
       case "returned":
       case "restarted":
@@ -105,6 +113,7 @@ const LEFT_LINES = {
 
 const PLAYER_LINES = {
   joined: "player {id} joined from {address} ({players} playing)",
+  continued: "player {id} goes on from {address} ({players} playing)",
   returned: "player {id} is back from {address} ({players} playing)",
   restarted: "player {id} started anew at {address} ({players} playing)",
 } as const;

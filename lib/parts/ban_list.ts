@@ -68,16 +68,20 @@ export class BanList {
     return { ok: true, ban, isNew: true };
   }
 
-  /** Takes a ban back. False when there is no such one, even if a wider one covers it. */
-  remove(text: string): boolean {
+  /**
+   * Takes a ban back.
+   *
+   * @returns It in its one spelling; undefined when there is no such one, even if a wider one covers it.
+   */
+  remove(text: string): string | undefined {
     const parsed = parseNetwork(text.trim());
     const network = typeof parsed === "string" ? undefined : this.#networks.get(parsed.ban);
-    if (!network) return false;
+    if (!network) return undefined;
     this.#networks.delete(network.ban);
     if (network.isIpv4) dropKey(this.#ipv4, network.prefix, network.key);
     else dropKey(this.#ipv6, network.prefix, network.key);
     this.#isEmpty = this.#networks.size === 0;
-    return true;
+    return network.ban;
   }
 
   /** Whether this very ban is in the list, as {@link parseBan} spells it. */
@@ -94,19 +98,6 @@ export class BanList {
     if (this.#isEmpty) return false;
     const plain = normalizeIp(ip);
     return plain.includes(":") ? this.#hasIpv6(plain) : this.#hasIpv4(plain);
-  }
-
-  /** The ban that covers an address, the narrowest if there are several. */
-  covering(ip: string): string | undefined {
-    if (!this.has(ip)) return undefined;
-    const plain = normalizeIp(ip);
-    const isIpv4 = !plain.includes(":");
-    const covers = [...this.#networks.values()].filter((network) =>
-      network.isIpv4
-        ? isIpv4 && matchesIpv4(network, plain)
-        : !isIpv4 && matchesIpv6(network, plain)
-    );
-    return covers.sort((one, other) => other.prefix - one.prefix)[0]?.ban;
   }
 
   #hasIpv4(ip: string): boolean {
@@ -174,14 +165,6 @@ function prefixProblem(
   if (prefix > max) return `an ${family} network is from /${min} to /${max}, not /${prefix}`;
   if (prefix >= min) return undefined;
   return `/${prefix} would lock out too many: an ${family} ban is from /${min} to /${max}`;
-}
-
-function matchesIpv4(network: Network, ip: string): boolean {
-  return network.key === ipv4Prefix(ipv4Number(ip), network.prefix);
-}
-
-function matchesIpv6(network: Network, ip: string): boolean {
-  return network.key === ipv6Prefix(ipv6Digits(ip), network.prefix);
 }
 
 /** The 32 bits of an address, as a signed number. */

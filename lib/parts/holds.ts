@@ -6,15 +6,16 @@ export class Holds {
   readonly #holdsMax: number;
   /** By address, when it ends; the oldest first. */
   readonly #ends = new Map<string, number>();
+  #lastEnd = -Infinity;
 
   /** @param holdsMax How many there are at most; then the oldest ends. */
   constructor(holdsMax = 10_000) {
     this.#holdsMax = holdsMax;
   }
 
-  /** How many there are, with some that ended and were not asked for. */
-  get size(): number {
-    return this.#ends.size;
+  /** Whether any address is held off now. */
+  hasAny(now: number): boolean {
+    return now < this.#lastEnd;
   }
 
   /** Holds an address, `192.0.2.7:5000`, off for so long from now on. Times in ms. */
@@ -25,16 +26,12 @@ export class Holds {
       this.#ends.delete(held);
     }
     this.#ends.set(address, now + holdMs);
-  }
-
-  /** Lets an address in again. */
-  delete(address: string): void {
-    this.#ends.delete(address);
+    this.#lastEnd = Math.max(this.#lastEnd, now + holdMs);
   }
 
   /** Whether an address is held off now. */
   has(address: string, now: number): boolean {
-    if (this.#ends.size === 0) return false;
+    if (!this.hasAny(now)) return false;
     const end = this.#ends.get(address);
     if (end === undefined) return false;
     if (end > now) return true;

@@ -162,6 +162,8 @@ export class RecordingReader {
 
 const TOO_LONG = `longer than ${RECORDING_LINE_MAX} characters`;
 const NO_RECORDING = "this is no recording of netsync: the first line of one says so";
+/** The longest IPv6 address with the longest name of an interface, and its port. */
+const ADDRESS_CHARACTERS_MAX = 80;
 const ADDRESS = /^(?:\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[\w.-]+):(\d{1,5})$/i;
 
 const utf8 = new TextEncoder();
@@ -221,6 +223,7 @@ function readEntry(line: string): RecordingEntry | string {
 }
 
 function isAddress(text: string): boolean {
+  if (text.length > ADDRESS_CHARACTERS_MAX) return false;
   const port = Number(ADDRESS.exec(text)?.[1] ?? NaN);
   return port <= 65_535;
 }

@@ -119,7 +119,10 @@ export interface Membership<Out> {
   expel(peer: Peer, now: number, out: Out): void;
 }
 
-/** What is kept of a server across a restart: anything that JSON can say. */
+/**
+ * What is kept of a server across a restart: anything that JSON can say. Whoever kept it adds `isFinal: true`
+ * when it was saved at the end, and nobody came after that.
+ */
 export type Saved = { readonly [name: string]: unknown };
 
 /** A server's engine that goes on where another one was stopped. */
@@ -131,8 +134,8 @@ export interface Resumable<Out> {
   save(now: number): Saved;
   /**
    * Goes on from what another engine saved, before anything else is asked of this one. Who was in is in
-   * again, as if heard at this moment, and is sent nothing before it is heard; no events tell of it. All of
-   * it is read before anything is done. Where this engine has fewer places, the first ones get them, and the
+   * again, as if heard at this moment, and is sent nothing before it is heard; an event tells of each when it
+   * is heard for the first time. All of it is read before anything is done. Where this engine has fewer places, the first ones get them, and the
    * others are forgotten.
    *
    * @param peerAt The peer at an IP address and port, the same object for the same address. It is asked for

@@ -95,6 +95,26 @@ const WRONG: [content: unknown, problems: string[]][] = [
     'services[0].timeout must be a number from 0.1 to 86400, not "10 s"',
   ]],
   [sync({ host: 127 }), ["services[0].host must be a text, not 127"]],
+  [sync({ simulate: "lag=1ms,lag=2ms" }), ["lag is in services[0].simulate twice"]],
+  [sync({ host: "nope" }), [
+    'services[0].host is an IP address of this computer, not "nope"',
+  ]],
+  [{ services: [{ servce: "sync" }] }, [
+    "services[0].servce is not known: did you mean service?",
+    "services[0].service must be one of sync, rendezvous, arena, echo, messages, world, not nothing",
+  ]],
+  [{ services: [{ service: "sync" }], dashboardReadonly: true }, [
+    "dashboardReadonly is of use only with dashboard",
+  ]],
+  [{ services: [{ service: "messages" }], dashboard: "127.0.0.1:8080" }, [
+    "services[0].port: TCP port 8080 is that of dashboard already",
+  ]],
+  [{ services: [{ service: "sync", host: "127.0.0.1" }, { service: "sync" }] }, [
+    "services[1].port: UDP port 55555 is that of services[0] already",
+  ]],
+  [{ services: [{ service: "sync", record: "a" }, { service: "echo", record: "a" }] }, [
+    "services[1].record: the file a is that of services[0] already",
+  ]],
   [sync({ simulate: "loss=5" }), [
     "loss of services[0].simulate is from 0% to 100%, like loss=5%",
   ]],
@@ -229,9 +249,11 @@ Deno.test("configSchema() refuses what readConfig() refuses of types, ranges and
   const refused = WRONG.map(([content]) => content)
     .filter((content) => typeof content === "object" || content === "null")
     .map((content) => content === "null" ? null : content)
-    // What a schema of texts does not tell: how they are made, and that a port is there twice.
+    // What a schema does not tell: how texts are made, what is there twice, and what goes together.
     .filter((content) =>
-      !/already|localhost|loss?=/.test(JSON.stringify([content, problemsOf(content)]))
+      !/already|localhost|loss?=|twice|nope|only with/.test(
+        JSON.stringify([content, problemsOf(content)]),
+      )
     );
   assert(refused.length > 25);
   for (const content of refused) {
@@ -299,8 +321,8 @@ Deno.test("netsync config check says which flag is missing, and is content with 
   const words = ["config", "check", "netsync.example.json"];
   const { code, err } = await output(DENO_RUN, words);
   assertEquals([code, err], [1, [
-    "netsync: netsync config check needs to read netsync.example.json: start it with " +
-    "deno run --allow-net --allow-read=netsync.example.json main.ts",
+    "netsync: netsync config check needs to read netsync.example.json: " +
+    "add --allow-read=netsync.example.json after deno run",
   ]]);
   const allowed = [...DENO_RUN.slice(0, -1), "--allow-read=netsync.example.json", "main.ts"];
   assertEquals((await output(allowed, words)).code, 0);
@@ -384,6 +406,8 @@ const KEYWORDS: Record<string, Check> = {
     typeof value === "string" && value.length < (right as number) && say("shorter"),
   minItems: (value, right, { say }) =>
     Array.isArray(value) && value.length < (right as number) && say("too few"),
+  maxItems: (value, right, { say }) =>
+    Array.isArray(value) && value.length > (right as number) && say("too many"),
   pattern: (value, right, { say }) =>
     typeof value === "string" && !new RegExp(right as string, "u").test(value) && say("otherwise"),
   required(value, right, { say }): void {

@@ -80,6 +80,9 @@ Deno.test("netsync ends with status 2 and one line that says what would be right
     "arena 9999 --tickRate 30": /unknown option --tickRate: did you mean --tick-rate\?/,
     "arena --tick-rate 0": /--tick-rate must be a number from 1 to 1000, not "0"/,
     "echo x": /PORT must be a whole number from 0 to 65535, not "x"/,
+    "0 --dashboard-readonly": /--dashboard-readonly is of use only with --dashboard/,
+    "0 --host nope": /--host is an IP address of this computer, not "nope"/,
+    "0 --simulate lag=1": /lag of --simulate is from 0ms to 60000ms, like lag=80ms/,
     "bots ::1 --size 3": /--size must be a whole number from 12 to 65000, not "3"/,
   };
   await Promise.all(
@@ -110,8 +113,11 @@ Deno.test("netsync first says where it listens, how to join and how to stop", as
   assertMatch(text, new RegExp(`listening on +\\[::\\]:${port} and 0\\.0\\.0\\.0:${port}\n`));
   assertMatch(text, new RegExp(`on this computer +localhost:${port}\n`));
   assertMatch(text, new RegExp(`on your network .*port ${port}`));
-  assertMatch(text, new RegExp(`from outside .*forwards UDP port ${port} `));
-  assertMatch(text, new RegExp(`see the players .*watch localhost:${port}\n`));
+  assertMatch(text, new RegExp(`from outside .*forwards UDP port ${port} .*--upnp asks it to`));
+  assertMatch(
+    text,
+    new RegExp(`see the players +deno run --allow-net main.ts watch localhost:${port}\n`),
+  );
   // And it is true.
   await using client = await SyncClient.connect(`localhost:${port}`);
   client.send("here");
@@ -123,6 +129,25 @@ Deno.test("netsync first says where it listens, how to join and how to stop", as
     joined,
     /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO {4}player 0 joined from .*\(1 playing\)$/,
   );
+});
+
+Deno.test({
+  name: "netsync does not tell people to run main.ts where there is none",
+  ignore: Deno.build.os === "windows", // It has no sh.
+  async fn(): Promise<void> {
+    const main = new URL("../../main.ts", import.meta.url).pathname;
+    const elsewhere = [
+      "sh",
+      "-c",
+      'cd / && exec "$@"',
+      "sh",
+      ...DENO_RUN.slice(0, -1),
+      main,
+    ] as const;
+    await using server = new Program([...elsewhere], ["0"]);
+    const how = await server.next("it", (line) => /see the players +(.*)$/.exec(line)?.[1]);
+    assertMatch(how, /^netsync watch localhost:\d+$/);
+  },
 });
 
 Deno.test("netsync --host listens there only, and says so", async () => {

@@ -151,7 +151,7 @@ Deno.test("netsync chat --simulate makes the way longer; --record keeps the pass
     const text = Deno.readTextFileSync(path);
     assert(!text.includes("hush hush"));
     const { options } = read(path).reader.header!;
-    assertEquals([options.name, options.join, "password" in options], ["ada", "castle", false]);
+    assertEquals([options.name, options.join, options.password], ["ada", "castle", "not told"]);
   });
 });
 

@@ -133,7 +133,7 @@ Deno.test("netsync serve ends with status 1 and one line when a port is in use, 
   await withConfig({ services }, async (path) => {
     const { code, out, err } = await output(SERVE, [path]);
     assertEquals([code, err.length], [1, 1], err.join("\n"));
-    assertMatch(err[0]!, new RegExp(`^netsync: TCP port ${taken.addr.port} is in use, `));
+    assertMatch(err[0]!, new RegExp(`^netsync: messages: TCP port ${taken.addr.port} is in use, `));
     assertEquals(out, []);
   });
   taken.close();
@@ -207,11 +207,13 @@ Deno.test("netsync serve first says for people what runs, how each is reached, a
     ) {
       assertMatch(
         served.lines[1 + line]!,
-        new RegExp(`${title} port \\d+: \\[::\\]:\\d+ and 0\\.0\\.0\\.0:\\d+$`),
+        new RegExp(`${title} \\[::\\]:\\d+ and 0\\.0\\.0\\.0:\\d+$`),
       );
     }
     const text = served.lines.join("\n");
-    assertMatch(text, /on this computer +localhost:\d+ {2}localhost:\d+ {2}localhost:\d+\n/);
-    assertMatch(text, /forwards UDP port \d+, UDP port \d+, TCP port \d+ to this computer\n/);
+    const near = /on this computer +sync localhost:\d+ {2}rendezvous localhost:\d+ {2}messages loc/;
+    assertMatch(text, near);
+    assertMatch(text, /forwards UDP ports \d+, \d+ and TCP port \d+ to this computer /);
+    assertMatch(text, / {2}sync: see the players +\S.* watch localhost:\d+\n/);
   });
 });

@@ -310,6 +310,8 @@ class Fuzzer implements Outbox<ArenaEvent> {
         return assert(event.hz > 0 && event.hz < event.tickRateHz);
       case "refused":
         return;
+      case "continued":
+        throw new Error("nobody was here before");
       default:
         event satisfies never;
     }

@@ -306,6 +306,8 @@ class Fuzzer implements Outbox<SyncEvent> {
         break;
       case "refused":
         return;
+      case "continued":
+        throw new Error("nobody was here before");
       default:
         event satisfies never;
     }

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { MessageClient } from "../../lib/clients/message_client.ts";
 import { SyncClient } from "../../lib/clients/sync.ts";
-import { Door } from "../../lib/home/door.ts";
+import { Door, type DoorDeed } from "../../lib/home/door.ts";
 import type { Hosted } from "../../lib/home/hosted.ts";
 import { BanList } from "../../lib/parts/ban_list.ts";
 import { until } from "../support/wait.ts";
@@ -15,13 +15,13 @@ const NO_ANSWER_MS = 300;
 class House implements AsyncDisposable {
   readonly bans = new BanList();
   readonly services: (Hosted & AsyncDisposable)[] = [];
-  readonly done: [done: string, expelled: number][] = [];
+  readonly done: DoorDeed[] = [];
   changes = 0;
   readonly door: Door = new Door({
     bans: this.bans,
     services: this.services,
     onBansChanged: () => this.changes++,
-    onDone: (done, expelled) => this.done.push([done, expelled]),
+    onDone: (done) => this.done.push(done),
   });
 
   async open(kind: string, name = kind): Promise<Hosted> {
@@ -56,7 +56,7 @@ Deno.test("Door.kick() sends one away at once: it is gone for the others, and he
   const address = addressOf(sync, bob.id);
   assert(house.door.kick("sync", address));
   await until("bob to be gone", () => !ada.states.has(bob.id), 1_000);
-  assertEquals(house.done, [[`${address} was sent away from sync`, 1]]);
+  assertEquals(house.done, [{ kind: "kicked", address, service: "sync" }]);
   assertEquals([...rosterOf(sync).keys()], [ada.id]);
   // He goes on sending, and is not heard.
   const { shutOut } = sync.counters;
@@ -135,7 +135,7 @@ Deno.test("Door.ban() sends away all of a network at all services, and lets nobo
   assert((await client.connect("127.0.0.1", messages.port)).ok);
   await until("the connection", () => messages.members === 1);
   assertEquals(house.door.ban("127.0.0.99/8"), undefined);
-  assertEquals(house.done, [["127.0.0.0/8 is banned", 3]]);
+  assertEquals(house.done, [{ kind: "banned", ban: "127.0.0.0/8", expelled: 3 }]);
   assertEquals([house.changes, [...house.bans]], [1, ["127.0.0.0/8"]]);
   assertEquals([[...rosterOf(sync).keys()], rosterOf(other).size], [[carl.id], 0]);
   await until("the end of the connection", () => !client.isConnected);
@@ -151,8 +151,8 @@ Deno.test("Door.ban() sends away all of a network at all services, and lets nobo
   assertEquals(messages.members, 0);
   // Who is elsewhere plays on.
   await until("carl alone", () => carl.states.size === 1);
-  assert(house.door.unban("127.0.0.0/8"));
-  assertEquals(house.done.at(-1), ["127.0.0.0/8 is let in again", 0]);
+  assert(house.door.unban(" 127.1.2.3/8"));
+  assertEquals(house.done.at(-1), { kind: "unbanned", ban: "127.0.0.0/8" });
   assertEquals([house.changes, house.bans.size], [2, 0]);
   await using adaAgain = await join(sync, "ada");
   await until("her to be seen", () => carl.states.has(adaAgain.id));

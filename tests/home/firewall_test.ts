@@ -1,77 +1,111 @@
 import { assertEquals } from "@std/assert";
-import { firewallLine, type FirewallSigns, firewallSigns } from "../../lib/home/firewall.ts";
+import {
+  firewallLines,
+  type FirewallSigns,
+  firewallSigns,
+  type OpenPort,
+} from "../../lib/home/firewall.ts";
+
+const udp = (...ports: number[]): OpenPort[] => ports.map((port) => ({ transport: "UDP", port }));
+const tcp = (...ports: number[]): OpenPort[] => ports.map((port) => ({ transport: "TCP", port }));
 
 /** A service that everybody can reach, on Linux, as --allow-net alone sees it. */
 const signs: FirewallSigns = {
-  ...{ os: "linux", transport: "UDP", port: 55_555, isLoopbackOnly: false },
+  ...{ os: "linux", ports: udp(55_555) },
   executable: "/opt/netsync",
 };
 
-Deno.test("firewallLine() tells ufw and firewalld which port", () => {
+Deno.test("firewallLines() tells ufw and firewalld which port", () => {
   const both = { ...signs, ufw: "active", firewalld: "inactive" } as const;
-  assertEquals(firewallLine(both), "sudo ufw allow 55555/udp");
+  assertEquals(firewallLines(both), ["sudo ufw allow 55555/udp"]);
   assertEquals(
-    firewallLine({ ...both, ufw: undefined, firewalld: "active", transport: "TCP", port: 7 }),
-    "sudo firewall-cmd --add-port=7/tcp",
+    firewallLines({ ...both, ufw: undefined, firewalld: "active", ports: tcp(7) }),
+    ["sudo firewall-cmd --permanent --add-port=7/tcp && sudo firewall-cmd --reload"],
   );
+  assertEquals(firewallLines({ ...both, firewalld: "active" }), [
+    "sudo ufw allow 55555/udp",
+    "sudo firewall-cmd --permanent --add-port=55555/udp && sudo firewall-cmd --reload",
+  ]);
+});
+
+Deno.test("firewallLines() tells all ports in one line, each once", () => {
+  const ports = [...udp(55_555), ...tcp(8_080), ...udp(9_999, 55_555)];
+  assertEquals(firewallLines({ ...signs, ports, ufw: "active" }), [
+    "sudo ufw allow proto udp to any port 55555,9999 && sudo ufw allow 8080/tcp",
+  ]);
+  assertEquals(firewallLines({ ...signs, ports, firewalld: "active" }), [
+    "sudo firewall-cmd --permanent --add-port=55555/udp --add-port=9999/udp --add-port=8080/tcp " +
+    "&& sudo firewall-cmd --reload",
+  ]);
+  const after = ", in a terminal as administrator, if Windows did not ask to allow it";
+  assertEquals(firewallLines({ ...signs, ports, os: "windows" }), [
+    'netsh advfirewall firewall add rule name="netsync UDP 55555,9999" ' +
+    `dir=in action=allow protocol=UDP localport=55555,9999${after}`,
+    'netsh advfirewall firewall add rule name="netsync TCP 8080" ' +
+    `dir=in action=allow protocol=TCP localport=8080${after}`,
+  ]);
   assertEquals(
-    firewallLine({ ...both, firewalld: "active" }),
-    "sudo ufw allow 55555/udp && sudo firewall-cmd --add-port=55555/udp",
+    firewallLines({ ...signs, ports, os: "darwin", applicationFirewall: "active" }).length,
+    1,
   );
 });
 
-Deno.test("firewallLine() says for which case it is when it is not known", () => {
-  assertEquals(
-    firewallLine(signs),
-    "if ufw is on: sudo ufw allow 55555/udp; " +
-      "if firewalld is on: sudo firewall-cmd --add-port=55555/udp",
-  );
-  assertEquals(
-    firewallLine({ ...signs, firewalld: "inactive" }),
-    "if ufw is on: sudo ufw allow 55555/udp",
-  );
+Deno.test("firewallLines() gives ufw 15 ports in a rule at most", () => {
+  const ports = Array.from({ length: 16 }, (_, at) => 5_000 + at);
+  const first = ports.slice(0, 15).join(",");
+  assertEquals(firewallLines({ ...signs, ports: udp(...ports), ufw: "active" }), [
+    `sudo ufw allow proto udp to any port ${first} && sudo ufw allow 5015/udp`,
+  ]);
 });
 
-Deno.test("firewallLine() is not there when nothing is in the way, or nothing is known", () => {
+Deno.test("firewallLines() begins with the command, and then says for which case it is", () => {
+  assertEquals(firewallLines(signs), [
+    "sudo ufw allow 55555/udp, if ufw is on (--allow-read=/etc/ufw/ufw.conf tells)",
+    "sudo firewall-cmd --permanent --add-port=55555/udp && sudo firewall-cmd --reload, " +
+    "if firewalld is on",
+  ]);
+  assertEquals(firewallLines({ ...signs, firewalld: "inactive" }), [
+    "sudo ufw allow 55555/udp, if ufw is on",
+  ]);
+});
+
+Deno.test("firewallLines() are none when nothing is in the way, or nothing is known", () => {
   const off = { ...signs, ufw: "inactive", firewalld: "inactive" } as const;
-  assertEquals(firewallLine(off), undefined);
-  assertEquals(firewallLine({ ...signs, os: "freebsd" }), undefined);
-  assertEquals(
-    firewallLine({ ...signs, os: "darwin", applicationFirewall: "inactive" }),
-    undefined,
-  );
+  assertEquals(firewallLines(off), []);
+  assertEquals(firewallLines({ ...signs, os: "freebsd" }), []);
+  assertEquals(firewallLines({ ...signs, os: "darwin", applicationFirewall: "inactive" }), []);
   for (const os of ["linux", "windows", "darwin"] as const) {
-    const alone = { ...signs, os, isLoopbackOnly: true, ufw: "active" } as const;
-    assertEquals(firewallLine(alone), undefined);
+    const active = { ufw: "active", applicationFirewall: "active" } as const;
+    assertEquals(firewallLines({ ...signs, ...active, os, ports: [] }), []);
   }
 });
 
-Deno.test("firewallLine() gives a rule for Windows", () => {
-  assertEquals(
-    firewallLine({ ...signs, os: "windows" }),
-    "if Windows did not ask to allow it, in a terminal as administrator: " +
-      'netsh advfirewall firewall add rule name="netsync UDP 55555" ' +
-      "dir=in action=allow protocol=UDP localport=55555",
-  );
+Deno.test("firewallLines() gives a rule for Windows", () => {
+  assertEquals(firewallLines({ ...signs, os: "windows" }), [
+    'netsh advfirewall firewall add rule name="netsync UDP 55555" ' +
+    "dir=in action=allow protocol=UDP localport=55555, " +
+    "in a terminal as administrator, if Windows did not ask to allow it",
+  ]);
 });
 
-Deno.test("firewallLine() lets the program through the firewall of macOS, whatever its path", () => {
+Deno.test("firewallLines() let the program through the firewall of macOS, whatever its path", () => {
   const mac = { ...signs, os: "darwin", applicationFirewall: "active" } as const;
   const tool = "sudo /usr/libexec/ApplicationFirewall/socketfilterfw";
-  assertEquals(
-    firewallLine(mac),
+  assertEquals(firewallLines(mac), [
     `${tool} --add /opt/netsync && ${tool} --unblockapp /opt/netsync`,
-  );
+  ]);
   assertEquals(
-    firewallLine({
+    firewallLines({
       ...mac,
       executable: "/My Games/Ada's $(x)/netsync",
       applicationFirewall: undefined,
     }),
-    `if the firewall is on: ${tool} --add '/My Games/Ada'\\''s $(x)/netsync' && ` +
-      `${tool} --unblockapp '/My Games/Ada'\\''s $(x)/netsync'`,
+    [
+      `${tool} --add '/My Games/Ada'\\''s $(x)/netsync' && ` +
+      `${tool} --unblockapp '/My Games/Ada'\\''s $(x)/netsync', if the firewall is on`,
+    ],
   );
-  assertEquals(firewallLine({ ...mac, executable: undefined }), undefined);
+  assertEquals(firewallLines({ ...mac, executable: undefined }), []);
 });
 
 /** What of the system is played. */
@@ -84,7 +118,6 @@ interface System {
 /** What the probe finds on such a system. What it touches without being allowed to is thrown. */
 function probe(
   { state = "granted", readTextFile = notThere, lstat = notThere }: System,
-  addresses: readonly string[] = ["[::]:55555"],
 ): FirewallSigns {
   const { querySync } = Deno.permissions;
   const { readTextFileSync, lstatSync } = Deno;
@@ -100,7 +133,7 @@ function probe(
   Deno.readTextFileSync = (): string => allowed(readTextFile);
   Deno.lstatSync = (): Deno.FileInfo => allowed(lstat) as Deno.FileInfo;
   try {
-    return firewallSigns({ transport: "UDP", port: 55_555, addresses });
+    return firewallSigns(udp(55_555));
   } finally {
     Deno.permissions.querySync = querySync;
     Object.assign(Deno, { readTextFileSync, lstatSync });
@@ -134,20 +167,7 @@ Deno.test("firewallSigns() knows nothing of what it may not see, and asks nobody
   assertEquals([ufw, firewalld], [undefined, undefined]);
 });
 
-Deno.test("firewallSigns() sees whether only this computer can reach it", () => {
-  const isAlone = (...addresses: string[]): boolean => probe({}, addresses).isLoopbackOnly;
-  assertEquals(isAlone("127.0.0.1:55555"), true);
-  assertEquals(isAlone("127.3.2.1:55555", "[::1]:55555"), true);
-  assertEquals(isAlone("[::1]:55555", "0.0.0.0:55555"), false);
-  assertEquals(isAlone("[::]:55555"), false);
-  assertEquals(isAlone("192.0.2.7:55555"), false);
-});
-
 Deno.test("firewallSigns() needs nothing but --allow-net", { permissions: { net: true } }, () => {
-  const signs = firewallSigns({ transport: "UDP", port: 55_555, addresses: ["[::]:55555"] });
-  assertEquals(
-    firewallLine({ ...signs, os: "linux" }),
-    "if ufw is on: sudo ufw allow 55555/udp; " +
-      "if firewalld is on: sudo firewall-cmd --add-port=55555/udp",
-  );
+  const { os: _, ...found } = firewallSigns(udp(55_555));
+  assertEquals(firewallLines({ ...found, os: "linux" }).length, 2);
 });

@@ -23,7 +23,13 @@ Deno.test("Hosted.report() tells who is in: since when it was heard, states, and
   await until("ada", () => sync.members === 1);
   bob.send("1234567890");
   await until("both", () => sync.members === 2 && ada.states.size === 2);
-  const report = sync.report(1);
+  sync.report(1);
+  ada.send("54321");
+  bob.send("0987654321");
+  const hears = (client: SyncClient): boolean =>
+    client.states.get(ada.id) === "54321" && client.states.get(bob.id) === "0987654321";
+  await until("news for both", () => hears(ada) && hears(bob));
+  const report = sync.report(0.5);
   const { service, title, transport, port, members, roster, refused } = report;
   assertEquals(
     { service, title, transport, port, members, refused },
@@ -50,17 +56,20 @@ Deno.test("Hosted.report() tells who is in: since when it was heard, states, and
   for (const ms of Object.values(report.lateMs)) assert(ms >= 0 && ms < 5_000, `${ms} ms late`);
 });
 
-Deno.test("Hosted.report() tells rates since the last call, of all and of each", () => {
+Deno.test("Hosted.report() tells rates by the last two samples, of all and of each", () => {
   const parts = new Parts();
   const service = hostService(parts.all);
   const [ada, bob] = [parts.join("ada"), parts.join("bob")];
+  const none = { inHz: 0, inBytesHz: 0, outHz: 0, outBytesHz: 0 };
+  assertEquals(service.report().rates, none);
+  service.report(1);
   Object.assign(parts.counters, { received: 10, receivedBytes: 100, sent: 20, sentBytes: 400 });
   Object.assign(ada.traffic, { received: 4, receivedBytes: 8, sent: 2, sentBytes: 6 });
   const first = service.report(2);
   assertEquals(first.rates, { inHz: 5, inBytesHz: 50, outHz: 10, outBytesHz: 200 });
   assertEquals(first.roster.map(({ rates }) => rates), [
     { inHz: 2, inBytesHz: 4, outHz: 1, outBytesHz: 3 },
-    { inHz: 0, inBytesHz: 0, outHz: 0, outBytesHz: 0 },
+    none,
   ]);
   Object.assign(parts.counters, { received: 11 });
   Object.assign(bob.traffic, { sent: 5, sentBytes: 5 });
@@ -71,6 +80,39 @@ Deno.test("Hosted.report() tells rates since the last call, of all and of each",
   Object.assign(parts.counters, { received: 12 });
   const third = service.report(0);
   assert(Number.isFinite(third.rates.inHz) && third.rates.inHz > 0, `${third.rates.inHz}`);
+});
+
+Deno.test("Hosted.report() between two samples has their rates, but those who are in now", () => {
+  const parts = new Parts();
+  const service = hostService(parts.all);
+  const ada = parts.join("ada", { roundTripMs: 20 });
+  service.report(1);
+  Object.assign(parts.counters, { received: 10 });
+  ada.traffic.received = 10;
+  parts.all.lateness.record(3);
+  const sampled = service.report(1);
+  Object.assign(parts.counters, { received: 11 });
+  ada.traffic.received = 11;
+  parts.all.lateness.record(7);
+  const bob = parts.join("bob");
+  bob.traffic.received = 1_000;
+  const { rates, lateMs, roster, members } = service.report();
+  assertEquals([rates, lateMs, members], [sampled.rates, sampled.lateMs, 2]);
+  assertEquals(roster.map(({ name, rates }) => [name, rates.inHz]), [["ada", 10], ["bob", 0]]);
+  // And nothing is lost of the next second, nor counted twice.
+  const next = service.report(1);
+  assertEquals([next.rates.inHz, next.lateMs.max, service.roundTrips.count], [1, 7, 3]);
+  assertEquals(next.roster.map(({ rates }) => rates.inHz), [1, 0]);
+});
+
+Deno.test("Hosted.report() has the same rates for each name of one address", () => {
+  const parts = new Parts();
+  const service = hostService(parts.all);
+  const { traffic } = parts.join("castle");
+  parts.members.push({ ...parts.members[0]!, name: "tower" });
+  service.report(1);
+  traffic.received += 5;
+  assertEquals(service.report(1).roster.map(({ rates }) => rates.inHz), [5, 5]);
 });
 
 Deno.test("Hosted.report() leaves out reasons that never came, and asks for figures anew", () => {
@@ -127,18 +169,28 @@ Deno.test("Hosted.report() tells no rate of what happened before somebody was li
     service.report(1);
   }
   parts.members.shift();
-  late.traffic.received += 10;
-  const { roster } = service.report(1);
-  assertEquals(roster.at(-1)!.name, "late");
-  assert(roster.at(-1)!.rates.inHz <= 10, `${roster.at(-1)!.rates.inHz} a second`);
+  for (const rate of [0, 10]) {
+    late.traffic.received += 10;
+    const { roster } = service.report(1);
+    assertEquals([roster.at(-1)!.name, roster.at(-1)!.rates.inHz], ["late", rate]);
+  }
+  // Nor of what happened while it was not listed any more.
+  const { peer } = parts.members.pop()!;
+  service.report(1);
+  late.traffic.received += 1_000;
+  parts.members.push({ peer, name: "late" });
+  assertEquals(service.report(1).roster.at(-1)!.rates.inHz, 0);
 });
 
 Deno.test("A service measures how late it is, and how long it takes if it is told to", async () => {
   for (const isMetered of [true, false]) {
-    await using sync = await run("sync", { isMetered });
+    await using sync = await run("sync", { isMetered, values: { rate: 20 } });
     await using client = await SyncClient.connect(`127.0.0.1:${sync.port}`);
-    client.send("here");
-    await until("a timer", () => sync.lateness.count > 0);
+    let states = 0;
+    await until("something to be due", () => {
+      client.send(`${states++}`);
+      return sync.lateness.count > 0;
+    });
     await using messages = await run("messages", { isMetered });
     await using sender = new MessageClient();
     assert((await sender.connect("127.0.0.1", messages.port)).ok);

@@ -13,7 +13,7 @@ async function asked(flags: string[], calls: string[]): Promise<(string | null)[
   const input = child.stdin.getWriter();
   await input.write(new TextEncoder().encode(`
     import { missingPermission } from "./lib/home/permission.ts";
-    console.log(JSON.stringify([${calls.map((call) => `missingPermission(${call})`)}]));
+    console.log(JSON.stringify([${calls.map((call) => `missingPermission([${call}])`)}]));
   `));
   await input.close();
   const { stdout } = await child.output();
@@ -21,39 +21,53 @@ async function asked(flags: string[], calls: string[]): Promise<(string | null)[
 }
 
 Deno.test("missingPermission() says what to type, with the folder where several files are used", async () => {
-  const start = "start it with deno run --allow-net";
   const answers = await asked([], [
-    `"--record", "append", ["a.jsonl"]`,
-    `"--log-file", "rotate", ["netsync.log", "netsync.log.1"]`,
-    `"--log-file", "rotate", ["logs/netsync.log", "logs/netsync.log.1"]`,
-    `"--bans", "replace", ["/var/my bans/b.txt", "/var/my bans/b.txt.new"]`,
-    `"--bans", "replace", ["/b.txt", "/b.txt.new"]`,
-    `"--replay", "read", ["my/a,b.jsonl"]`,
-    `"--replay", "read", ["a,b/c.jsonl"]`,
-    String.raw`"--bans", "replace", ["C:\\b.txt", "C:\\b.txt.new"]`,
-    String.raw`"--bans", "replace", ["C:\\net\\b.txt", "C:\\net\\b.txt.new"]`,
+    `{ option: "--record", use: "append", paths: ["a.jsonl"] }`,
+    `{ option: "--log-file", use: "rotate", paths: ["netsync.log", "netsync.log.1"] }`,
+    `{ option: "--log-file", use: "rotate", paths: ["logs/netsync.log", "logs/netsync.log.1"] }`,
+    `{ option: "--bans", use: "replace", paths: ["/var/my bans/b.txt", "/var/my bans/b.txt.new"] }`,
+    `{ option: "--bans", use: "replace", paths: ["/b.txt", "/b.txt.new"] }`,
+    `{ option: "--replay", use: "read", paths: ["my/a,b.jsonl"] }`,
+    `{ option: "--replay", use: "read", paths: ["a,b/c.jsonl"] }`,
+    String.raw`{ option: "--bans", use: "replace", paths: ["C:\\b.txt", "C:\\b.txt.new"] }`,
+    String
+      .raw`{ option: "--bans", use: "replace", paths: ["C:\\net\\b.txt", "C:\\net\\b.txt.new"] }`,
   ]);
   assertEquals(answers, [
-    `--record needs to write a.jsonl: ${start} --allow-write=a.jsonl main.ts`,
-    `--log-file needs to read and write in this folder: ${start} --allow-read=. --allow-write=. main.ts`,
-    `--log-file needs to read and write in logs: ${start} --allow-read=logs --allow-write=logs main.ts`,
-    `--bans needs to read and write in /var/my bans: ${start} --allow-read="/var/my bans" ` +
-    `--allow-write="/var/my bans" main.ts`,
-    `--bans needs to read and write in /: ${start} --allow-read=/ --allow-write=/ main.ts`,
-    `--replay needs to read in my: ${start} --allow-read=my main.ts`,
-    `--replay needs to read in a,b: ${start} --allow-read main.ts`,
+    `--record needs to write a.jsonl: add --allow-write=a.jsonl after deno run`,
+    `--log-file needs to read and write in this folder: add --allow-read=. --allow-write=. after deno run`,
+    `--log-file needs to read and write in logs: add --allow-read=logs --allow-write=logs after deno run`,
+    `--bans needs to read and write in /var/my bans: add --allow-read="/var/my bans" ` +
+    `--allow-write="/var/my bans" after deno run`,
+    `--bans needs to read and write in /: add --allow-read=/ --allow-write=/ after deno run`,
+    `--replay needs to read in my: add --allow-read=my after deno run`,
+    `--replay needs to read in a,b: add --allow-read after deno run`,
     String
-      .raw`--bans needs to read and write in C:\: ${start} --allow-read=C:\ --allow-write=C:\ main.ts`,
+      .raw`--bans needs to read and write in C:\: add --allow-read=C:\ --allow-write=C:\ after deno run`,
     String
-      .raw`--bans needs to read and write in C:\net: ${start} --allow-read=C:\net --allow-write=C:\net main.ts`,
+      .raw`--bans needs to read and write in C:\net: add --allow-read=C:\net --allow-write=C:\net after deno run`,
   ]);
+});
+
+Deno.test("missingPermission() tells all that the options need, allowed or not", async () => {
+  const needs = [
+    `{ option: "--log-file", use: "rotate", paths: ["a/x.log", "a/x.log.1"] }`,
+    `{ option: "--resume", use: "replace", paths: ["b/y", "b/y.new"] }`,
+    `{ option: "--record", use: "append", paths: ["z"] }`,
+  ];
+  const [answer] = await asked(["--allow-read=a", "--allow-write=a"], [needs.join(", ")]);
+  assertEquals(
+    answer,
+    "--resume needs to read and write in b: " +
+      "add --allow-read=a,b --allow-write=a,b,z after deno run",
+  );
 });
 
 Deno.test("missingPermission() is content with what it told to type, and with no less", async () => {
   const calls = [
-    `"--record", "append", ["logs/b.jsonl"]`,
-    `"--log-file", "rotate", ["logs/a.log", "logs/a.log.1"]`,
-    `"--replay", "read", ["logs/a.jsonl"]`,
+    `{ option: "--record", use: "append", paths: ["logs/b.jsonl"] }`,
+    `{ option: "--log-file", use: "rotate", paths: ["logs/a.log", "logs/a.log.1"] }`,
+    `{ option: "--replay", use: "read", paths: ["logs/a.jsonl"] }`,
   ];
   const isMissing = async (...flags: string[]): Promise<boolean[]> =>
     (await asked(flags, calls)).map((answer) => answer !== null);

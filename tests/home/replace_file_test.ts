@@ -111,3 +111,23 @@ Deno.test("replaceFile() writes one after the other, also after one that failed"
     assertEquals(namesIn(folder), ["bans.txt"]);
   });
 });
+
+Deno.test({
+  name:
+    "replaceFile() does not write into what was put in its way, and lets nobody read what is private",
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/kept`;
+    await Deno.writeTextFile(`${folder}/precious`, "precious");
+    await Deno.link(`${folder}/precious`, `${path}.new`);
+    await replaceFile(path, "one", { isPrivate: true });
+    assertEquals(await Deno.readTextFile(`${folder}/precious`), "precious");
+    assertEquals(await Deno.readTextFile(path), "one");
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+    // Somebody made it, for all to read and write.
+    await Deno.writeTextFile(`${path}.new`, "", { mode: 0o666 });
+    await replaceFile(path, "two", { isPrivate: true });
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+  });
+});

@@ -2,15 +2,17 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Found, readResumeFile, ResumeFile } from "../../lib/home/resume_file.ts";
 import type { Saved } from "../../lib/protocols/engine.ts";
 import { namesIn, withFolder } from "../support/folder.ts";
-import { until } from "../support/wait.ts";
+import { until, within } from "../support/wait.ts";
 
+/** As it is read after an end that nothing disturbed. */
+const final = (saved: Saved): Saved => ({ ...saved, isFinal: true });
 const SAVED: Saved = { version: 1, players: ["ada", "bob\n", "\u{1F6F0}"], nested: { zero: 0 } };
 
 /** Writes what a service saved, once. */
 async function write(path: string, saved: Saved = SAVED, service = "sync"): Promise<void> {
   const problems: string[] = [];
   const onProblem = (problem: string): void => void problems.push(problem);
-  await using _file = new ResumeFile({ path, service, save: () => saved, onProblem });
+  await using _file = await ResumeFile.open({ path, service, save: () => saved, onProblem });
   assertEquals(problems, []);
 }
 
@@ -25,7 +27,7 @@ Deno.test("readResumeFile() gives what ResumeFile wrote, and how long ago that w
     await write(path);
     const found = await readResumeFile(path, "sync", before + 60_000);
     assert(found.kind === "saved");
-    assertEquals(found.saved, SAVED);
+    assertEquals(found.saved, final(SAVED));
     assert(found.ageMs <= 60_000 && found.ageMs > 50_000, `${found.ageMs} ms`);
     assertEquals(namesIn(folder), ["sync.resume"]);
   });
@@ -55,7 +57,7 @@ Deno.test("readResumeFile() takes a clock that was set back for no time at all",
     await write(path);
     const found = await read(path, -86_400_000);
     assert(found.kind === "saved");
-    assertEquals([found.ageMs, found.saved], [0, SAVED]);
+    assertEquals([found.ageMs, found.saved], [0, final(SAVED)]);
   });
 });
 
@@ -140,7 +142,7 @@ Deno.test("readResumeFile() refuses a damaged first line, or goes on from the ve
       try {
         const found = await read(path);
         // Only its time may be another.
-        if (found.kind === "saved") assertEquals(found.saved, SAVED);
+        if (found.kind === "saved") assertEquals({ ...found.saved, isFinal: true }, final(SAVED));
       } catch (error) {
         assert(error instanceof TypeError, String(error));
         refused++;
@@ -150,24 +152,76 @@ Deno.test("readResumeFile() refuses a damaged first line, or goes on from the ve
   });
 });
 
-Deno.test("ResumeFile writes at its end what is then to be saved, and only what changed", async () => {
+Deno.test("ResumeFile writes at its beginning and at its end what is then to be saved", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/sync.resume`;
     let saved: Saved = { version: 1, round: 1 };
-    const file = new ResumeFile({
+    const file = await ResumeFile.open({
       ...{ path, service: "sync" },
       save: () => saved,
       onProblem: (problem) => {
         throw new Error(problem);
       },
     });
-    assertEquals(namesIn(folder), []);
+    // Who goes on from the old file must not do so again.
+    const first = await read(path);
+    assert(first.kind === "saved");
+    assertEquals(first.saved, { ...saved, isFinal: false });
     saved = { version: 1, round: 2 };
     await file[Symbol.asyncDispose]();
     const found = await read(path);
     assert(found.kind === "saved");
-    assertEquals(found.saved, saved);
+    assertEquals(found.saved, final(saved));
   });
+});
+
+Deno.test("ResumeFile says at its end that it was the end, also when nothing changed", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/sync.resume`;
+    await write(path);
+    const found = await read(path);
+    assert(found.kind === "saved");
+    assertEquals(found.saved.isFinal, true);
+  });
+});
+
+Deno.test("ResumeFile does not wait for a disk that takes nothing, and says so once", async () => {
+  const { write: writeBefore } = Deno.FsFile.prototype;
+  for (const isUnderWay of [false, true]) {
+    await withFolder(async (folder) => {
+      using _time = new Time();
+      const path = `${folder}/sync.resume`;
+      const problems: string[] = [];
+      let round = 0;
+      const file = await ResumeFile.open({
+        ...{ path, service: "sync" },
+        save: (): Saved => ({ version: 1, round: ++round }),
+        onProblem: (problem) => problems.push(problem),
+      });
+      const disk = Promise.withResolvers<void>();
+      let waiting = 0;
+      Deno.FsFile.prototype.write = async function (bytes): Promise<number> {
+        waiting++;
+        await disk.promise;
+        return await writeBefore.call(this, bytes);
+      };
+      try {
+        if (isUnderWay) await until("a write", () => waiting > 0);
+        await within("its end", file[Symbol.asyncDispose]());
+        assertEquals(problems, [
+          "the disk took nothing for 2 s: the last moments may be missing there",
+        ]);
+      } finally {
+        disk.resolve();
+        Deno.FsFile.prototype.write = writeBefore;
+      }
+      await until("the last write", async () => {
+        const found = await read(path);
+        return found.kind === "saved" && found.saved.isFinal === true;
+      });
+      assertEquals(problems.length, 1);
+    });
+  }
 });
 
 Deno.test("ResumeFile keeps up with what changes while it runs, and leaves alone what does not", async () => {
@@ -177,7 +231,7 @@ Deno.test("ResumeFile keeps up with what changes while it runs, and leaves alone
     let saves = 0;
     let round = 0;
     const problems: string[] = [];
-    await using _file = new ResumeFile({
+    await using _file = await ResumeFile.open({
       ...{ path, service: "sync" },
       save(): Saved {
         saves++;
@@ -217,7 +271,7 @@ Deno.test("ResumeFile tells once that it cannot write, and again when it could i
     const path = `${inner}/sync.resume`;
     const problems: string[] = [];
     let saves = 0;
-    const file = new ResumeFile({
+    const file = await ResumeFile.open({
       ...{ path, service: "sync" },
       save: (): Saved => ({ version: 1, round: ++saves }),
       onProblem: (problem) => problems.push(problem),
@@ -234,10 +288,31 @@ Deno.test("ResumeFile tells once that it cannot write, and again when it could i
   });
 });
 
+Deno.test("ResumeFile tells once that another program writes to its file", async () => {
+  await withFolder(async (folder) => {
+    using _time = new Time();
+    const path = `${folder}/sync.resume`;
+    const problems: string[] = [];
+    let round = 0;
+    await using _file = await ResumeFile.open({
+      ...{ path, service: "sync" },
+      save: (): Saved => ({ version: 1, round: ++round }),
+      onProblem: (problem) => problems.push(problem),
+    });
+    const others = "another program writes to it: give each netsync a file of its own";
+    for (const told of [[others], [others]]) {
+      await write(path, { version: 1, theirs: round });
+      const before = round;
+      await until("two looks", () => round >= before + 2);
+      assertEquals(problems, told);
+    }
+  });
+});
+
 Deno.test("ResumeFile tells it when what is to be saved cannot be, and lets nobody fall", async () => {
   await withFolder(async (folder) => {
     const problems: string[] = [];
-    const file = new ResumeFile({
+    const file = await ResumeFile.open({
       ...{ path: `${folder}/sync.resume`, service: "sync" },
       save(): Saved {
         throw new Error("a bug");
@@ -261,7 +336,7 @@ Deno.test("ResumeFile keeps the old file when the disk is full, says so once, an
       tries++;
       return Promise.reject(new Error("No space left on device (os error 28)"));
     };
-    const file = new ResumeFile({
+    const file = await ResumeFile.open({
       ...{ path, service: "sync" },
       save: (): Saved => ({ version: 2 }),
       onProblem: (problem) => problems.push(problem),
@@ -271,14 +346,14 @@ Deno.test("ResumeFile keeps the old file when the disk is full, says so once, an
       assertEquals(problems, ["No space left on device (os error 28)"]);
       const found = await read(path);
       assert(found.kind === "saved");
-      assertEquals(found.saved, SAVED);
+      assertEquals(found.saved, final(SAVED));
     } finally {
       Deno.FsFile.prototype.write = writeBefore;
     }
     await file[Symbol.asyncDispose]();
     const found = await read(path);
     assert(found.kind === "saved");
-    assertEquals([found.saved, problems.length], [{ version: 2 }, 1]);
+    assertEquals([found.saved, problems.length], [final({ version: 2 }), 1]);
     assertEquals(namesIn(folder), ["sync.resume"]);
   });
 });

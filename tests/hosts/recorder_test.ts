@@ -134,6 +134,18 @@ Deno.test("Recorder ends before its limit, says so once, and the service goes on
   assertEquals(inShort(written()), lines);
 });
 
+Deno.test("Recorder.begin() is the time from which it counts, until there is something to count", () => {
+  const { recorder, written } = setUpRecorder();
+  recorder.begin(performance.now() - 5_000);
+  recorder.record("in", ADA, bytes("hi"));
+  recorder.begin(performance.now() + 60_000);
+  recorder.record("out", ADA, bytes("hi"));
+  for (const { timeMs } of read(written()).entries) {
+    assert(timeMs >= 5_000 && timeMs < 30_000, `${timeMs} ms`);
+  }
+  assertEquals(inShort(written()).length, 2);
+});
+
 Deno.test("Recorder.close() ends the recording, with what is missing until then", () => {
   let hasRoom = true;
   const { recorder, written } = setUpRecorder({}, () => hasRoom);

@@ -5,7 +5,7 @@ import { Chat } from "../interop/rendezvous_programs.ts";
 const TOPOLOGY = "tests/nat/topology.sh";
 
 /** Runs a command in new namespaces, as root or as what a user namespace makes root; tells which. */
-const UNSHARE = `as=
+export const UNSHARE = `as=
 unshare --net true 2>&- || as=--map-root-user
 echo "{\\"event\\":\\"unshared\\",\\"as\\":\\"$as\\"}"
 exec unshare $as --net --mount --pid --fork --kill-child "$@"`;

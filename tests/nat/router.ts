@@ -8,15 +8,9 @@ import {
   ROOT,
 } from "../interop/programs.ts";
 import { until } from "../support/wait.ts";
-import { whyNot } from "./homes.ts";
+import { UNSHARE, whyNot } from "./homes.ts";
 
 const TOPOLOGY = "tests/nat/router_topology.sh";
-
-/** Runs a command in new namespaces, as root or as what a user namespace makes root; tells which. */
-const UNSHARE = `as=
-unshare --net true 2>&- || as=--map-root-user
-echo "{\\"event\\":\\"unshared\\",\\"as\\":\\"$as\\"}"
-exec unshare $as --net --mount --pid --fork --kill-child "$@"`;
 
 /** The router's address in the public network. */
 export const ROUTER = "11.22.33.21";

@@ -23,11 +23,13 @@ Deno.test("ArenaObserver logs and counts who comes and goes, and why", () => {
   for (const reason of ["silent", "closed", "displaced"] as const) {
     observer.observe({ kind: "left", peer: ada, number: 3, reason });
   }
+  observer.observe({ kind: "continued", peer: ada, number: 2 });
   assertEquals(log.lines, [
     "info: player 3 joined from 192.0.2.7:5000 (0 playing)",
     "info: player 3 left: nothing heard from 192.0.2.7:5000 (0 playing)",
     "info: player 3 at 192.0.2.7:5000 was sent away (0 playing)",
     "info: player 3 at 192.0.2.7:5000, who never acked anything, made room (0 playing)",
+    "info: player 2 goes on from 192.0.2.7:5000 (0 playing)",
   ]);
   assertEquals(log.records[1]!.properties, {
     event: "left",
@@ -36,7 +38,8 @@ Deno.test("ArenaObserver logs and counts who comes and goes, and why", () => {
     number: 3,
     reason: "silent",
   });
-  assertEquals([observer.counts.joined, observer.counts.left], [1, 3]);
+  const { joined, continued, left } = observer.counts;
+  assertEquals([joined, continued, left, observer.visitors], [1, 1, 3, 2]);
 });
 
 Deno.test("ArenaObserver says what is wrong with the computer or too much for it", () => {

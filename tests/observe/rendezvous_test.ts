@@ -34,6 +34,7 @@ Deno.test("RendezvousObserver logs what becomes of hosts and players", () => {
   clock.hosts = 0;
   observer.observe({ kind: "dropped", peer: ada, name: "{name}", dialect: 2 });
   observer.observe({ kind: "expelled", peer: bob, name: "other", dialect: 1 });
+  observer.observe({ kind: "continued", peer: bob, name: "tower", dialect: 1 });
   assertEquals(lines(), [
     'info: host "my game" registered from 192.0.2.7:5000 (2 registered)',
     'info: host "my game" moved to [2001:db8::7]:6000 (2 registered)',
@@ -41,6 +42,7 @@ Deno.test("RendezvousObserver logs what becomes of hosts and players", () => {
     'info: host "my game" at [2001:db8::7]:6000 was not heard any more (1 registered)',
     'info: host "{name}" at 192.0.2.7:5000 ended (0 registered)',
     'info: host "other" at [2001:db8::7]:6000 was sent away (0 registered)',
+    'info: host "tower" goes on from [2001:db8::7]:6000 (0 registered)',
   ]);
   assertEquals(records[0]!.category, ["netsync", "rendezvous"]);
   assertEquals(records[0]!.properties, {
@@ -60,6 +62,7 @@ Deno.test("RendezvousObserver counts everything that happens", () => {
   const { observer } = setUp();
   const kinds = [
     ...["registered", "registered", "moved", "expired", "dropped", "expired", "expelled"] as const,
+    "continued" as const,
   ];
   for (const kind of kinds) observer.observe({ kind, peer: ada, name: "game", dialect: 1 });
   observer.observe({ kind: "introduced", peer: bob, name: "eve", dialect: 1, host: "game" });
@@ -68,8 +71,17 @@ Deno.test("RendezvousObserver counts everything that happens", () => {
   }
   const { refused, ...others } = observer.counts;
   assertEquals(others, {
-    ...{ registered: 2, moved: 1, expired: 2, dropped: 1, expelled: 1, introduced: 1 },
+    ...{
+      registered: 2,
+      continued: 1,
+      moved: 1,
+      expired: 2,
+      dropped: 1,
+      expelled: 1,
+      introduced: 1,
+    },
   });
+  assertEquals(observer.visitors, 3);
   assertEquals(Object.entries(refused).filter(([, count]) => count > 0), [
     ["hash", 2],
     ["host-rate", 1],

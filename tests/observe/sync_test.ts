@@ -27,6 +27,7 @@ Deno.test("SyncObserver logs who comes and goes, with the number of players", ()
   const { observer, records, clock, lines } = setUp();
   clock.players = 1;
   observer.observe({ kind: "joined", peer: ada, id: 3 });
+  observer.observe({ kind: "continued", peer: ada, id: 2 });
   clock.players = 2;
   observer.observe({ kind: "restarted", peer: bob, id: 4 });
   clock.players = 1;
@@ -37,6 +38,7 @@ Deno.test("SyncObserver logs who comes and goes, with the number of players", ()
   observer.observe({ kind: "left", peer: bob, id: 4, reason: "expelled" });
   assertEquals(lines(), [
     "info: player 3 joined from 192.0.2.7:5000 (1 playing)",
+    "info: player 2 goes on from 192.0.2.7:5000 (1 playing)",
     "info: player 4 started anew at [2001:db8::7]:6000 (2 playing)",
     "info: player 4 left: nothing heard from [2001:db8::7]:6000 (1 playing)",
     "info: player 4 is back from [2001:db8::7]:6000 (2 playing)",
@@ -49,12 +51,14 @@ Deno.test("SyncObserver logs who comes and goes, with the number of players", ()
     address: ada.address,
     players: 1,
   });
-  assertEquals(records[4]!.properties.reason, "expelled");
+  assertEquals(records[5]!.properties.reason, "expelled");
 });
 
 Deno.test("SyncObserver counts everything that happens", () => {
   const { observer } = setUp();
-  const kinds = ["joined", "joined", "joined", "returned", "restarted"] as const;
+  const kinds = [
+    ...["joined", "joined", "joined", "continued", "continued", "returned", "restarted"] as const,
+  ];
   for (const kind of kinds) observer.observe({ kind, peer: ada, id: 0 });
   for (const reason of ["silent", "expelled"] as const) {
     observer.observe({ kind: "left", peer: ada, id: 0, reason });
@@ -64,7 +68,8 @@ Deno.test("SyncObserver counts everything that happens", () => {
   }
   observer.observe({ kind: "lagging", roundMs: 100, intervalMs: 50 });
   const { refused, ...others } = observer.counts;
-  assertEquals(others, { joined: 3, left: 2, returned: 1, restarted: 1 });
+  assertEquals(observer.visitors, 5);
+  assertEquals(others, { joined: 3, continued: 2, left: 2, returned: 1, restarted: 1 });
   assertEquals(Object.entries(refused).filter(([, count]) => count > 0), [["text", 2], [
     "full",
     1,

@@ -1,7 +1,7 @@
 /** The first lines of a process of services: what runs, and how it is reached. */
 import { formatHostPort } from "../../hosts/address.ts";
 import { localAddresses } from "../../hosts/local_addresses.ts";
-import { firewallLine, firewallSigns } from "../../home/firewall.ts";
+import { firewallLines, firewallSigns } from "../../home/firewall.ts";
 import type { Hosted } from "../../home/hosted.ts";
 import { printLine } from "../../observe/output.ts";
 import { VERSION } from "../program.ts";
@@ -20,38 +20,54 @@ export function headlineOf(services: readonly Hosted[]): string {
 /** How services are reached, and what to do with them. */
 export function rowsOf(opened: readonly Opened[]): Row[] {
   const services = opened.map(({ hosted }) => hosted);
-  const open = services.filter(isOpenToAll);
+  const isAlone = services.length === 1;
+  const open = services.filter(isOpenToOthers);
   return [
     ...services.map((service): Row =>
-      services.length === 1 ? ["listening on", listensOn(service)] : [
-        service.name,
-        `${service.title} on ${service.transport} port ${service.port}: ${listensOn(service)}`,
-      ]
+      isAlone
+        ? ["listening on", listensOn(service)]
+        : [service.name, `${service.title} on ${service.transport} ${listensOn(service)}`]
     ),
-    ...(open.length > 0 ? reachedAt(open) : []),
-    ...services.flatMap((service): Row[] => {
-      const line = firewallLine(firewallSigns(service));
-      return line === undefined ? [] : [["firewall", line]];
-    }),
-    ...opened.flatMap(({ hosted, rows }) => rows(nearestOf(hosted))),
+    ...(open.length > 0 ? reachedAt(services, open) : []),
+    ...firewallLines(firewallSigns(open))
+      .map((line, index): Row => [index === 0 ? "firewall" : "", line]),
+    ...opened.flatMap(({ hosted, rows }) =>
+      rows(nearestOf(hosted))
+        .map(([what, text]): Row => [isAlone ? what : `${hosted.name}: ${what}`, text])
+    ),
   ];
 }
 
-function reachedAt(services: readonly Hosted[]): Row[] {
-  const ports = services.map(({ port }) => port);
+function reachedAt(services: readonly Hosted[], open: readonly Hosted[]): Row[] {
+  const isAlone = services.length === 1;
+  // One that listens at one address alone is reached there, which the row before this one says.
+  const here = isAlone ? services.filter(isEverywhere) : services;
+  const rows: Row[] = [["on your network", nearText(open, isAlone)], [FROM_OUTSIDE, farText(open)]];
+  if (here.length === 0) return rows;
+  const texts = here.map((service) => named(service, nearestOf(service), isAlone));
+  return [["on this computer", texts.join("  ")], ...rows];
+}
+
+/** At which addresses others of the same network find services. */
+function nearText(open: readonly Hosted[], isAlone: boolean): string {
   const near = localAddresses();
-  const nearText = near === undefined || near.length === 0
-    ? `this computer's address, port ${ports.join(", ")}${near ? "" : TO_NAME_IT}`
-    : near.flatMap((address) => ports.map((port) => formatHostPort(address, port))).join("  ");
-  const forwarded = services.map(({ transport, port }) => `${transport} port ${port}`).join(", ");
-  return [
-    ["on this computer", ports.map((port) => `localhost:${port}`).join("  ")],
-    ["on your network", nearText],
-    [
-      FROM_OUTSIDE,
-      `your public address, once your router forwards ${forwarded} to this computer`,
-    ],
-  ];
+  const known = open.filter((service) => !isEverywhere(service) || near?.length);
+  const ways = known.map((service) => ({ service, addresses: nearAddresses(service, near ?? []) }));
+  const [only] = ways;
+  if (isAlone && only) return only.addresses.join("  ");
+  const texts = ways.map(({ service, addresses }) => named(service, addresses[0]!, false));
+  if (known.length === open.length) {
+    const others = open.every(isEverywhere) ? near!.slice(1).map(inBrackets) : [];
+    return [...texts, ...(others.length > 0 ? [`or at ${others.join(", ")}`] : [])].join("  ");
+  }
+  const port = isAlone ? `, port ${open[0]!.port}` : " in place of localhost";
+  return [...texts, `this computer's address${port}${near ? "" : TO_NAME_IT}`].join("  ");
+}
+
+function nearAddresses(service: Hosted, near: readonly string[]): readonly string[] {
+  return isEverywhere(service)
+    ? near.map((address) => formatHostPort(address, service.port))
+    : service.addresses;
 }
 
 /** Deno tells it only to whom it was told to. */
@@ -60,8 +76,45 @@ const TO_NAME_IT = "; with --allow-sys=networkInterfaces it is named here";
 /** What the row about the public address is called. */
 export const FROM_OUTSIDE = "from outside";
 
+function farText(open: readonly Hosted[]): string {
+  const forwarded = open.filter(isForwardable);
+  if (forwarded.length === 0) return `there too, if your router lets ${portsText(open)} through`;
+  return `your public address, once your router forwards ${portsText(forwarded)} ` +
+    "to this computer (--upnp asks it to)";
+}
+
+/** `UDP ports 55555, 9999 and TCP port 8080`. */
+function portsText(services: readonly Hosted[]): string {
+  return ["UDP", "TCP"].flatMap((transport) => {
+    const ports = services.filter((service) => service.transport === transport)
+      .map(({ port }) => port);
+    return ports.length === 0
+      ? []
+      : [`${transport} port${ports.length === 1 ? "" : "s"} ${ports.join(", ")}`];
+  }).join(" and ");
+}
+
+function inBrackets(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function named({ name }: Hosted, address: string, isAlone: boolean): string {
+  return isAlone ? address : `${name} ${address}`;
+}
+
 /** Whether others than this computer can reach it. */
-export function isOpenToAll({ addresses }: Hosted): boolean {
+export function isOpenToOthers({ addresses }: Hosted): boolean {
+  return addresses.some((address) => !/^(127\.|\[::1\]:|localhost:)/.test(address));
+}
+
+/** Whether a router could lead others to it: what routers forward is IPv4. */
+export function isForwardable(service: Hosted): boolean {
+  return isOpenToOthers(service) &&
+    (isEverywhere(service) || service.addresses.some((address) => !address.startsWith("[")));
+}
+
+/** Whether it listens at all addresses of this computer. */
+function isEverywhere({ addresses }: Hosted): boolean {
   return addresses.some((address) => /^(\[::\]|0\.0\.0\.0):/.test(address));
 }
 
@@ -71,7 +124,7 @@ function listensOn({ addresses }: Hosted): string {
 
 /** Its address on this computer. */
 function nearestOf(service: Hosted): string {
-  return isOpenToAll(service) ? `localhost:${service.port}` : service.addresses[0]!;
+  return isEverywhere(service) ? `localhost:${service.port}` : service.addresses[0]!;
 }
 
 /** Rows that may change while people look at them. */

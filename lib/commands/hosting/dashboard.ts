@@ -1,5 +1,7 @@
 /** `--dashboard`: a page in a browser, and what scrapers read. */
-import type { Dashboard } from "../../home/dashboard/dashboard.ts";
+import type { Dashboard, Health } from "../../home/dashboard/dashboard.ts";
+import { formatHostPort } from "../../hosts/address.ts";
+import { localAddresses } from "../../hosts/local_addresses.ts";
 import { memoryBytes } from "../../home/monitor.ts";
 import { CommandFailure } from "../options.ts";
 import { VERSION } from "../program.ts";
@@ -32,15 +34,23 @@ export async function openDashboard(house: House): Promise<OpenDashboard | undef
   if (!address) return undefined;
   const { openDashboard } = await import("../../home/dashboard/dashboard.ts");
   const { newToken } = await import("../../home/dashboard/guard.ts");
+  const { HealthWatch } = await import("../../home/health.ts");
   const { metricsText } = await import("../../home/metrics.ts");
   let dashboard: Dashboard;
-  const { tail, door, monitor, services, rows } = house;
+  const { tail, door, monitor, services, rows, logger } = house;
+  const watch = new HealthWatch(services);
+  const health = (): Health => {
+    const troubles = watch.troubles(performance.now());
+    const names = services.map(({ name }) => name);
+    return { ok: troubles.length === 0, version: VERSION, services: names, troubles };
+  };
   try {
     dashboard = openDashboard({
       ...address,
       ...{ isReadonly, controls: door, logTail: () => tail.lines },
       token: dashboardToken ?? newToken(),
-      health: () => ({ ok: true, version: VERSION, services: services.map(({ name }) => name) }),
+      onProblem: (problem) => logger.warning("{problem}", { event: "dashboard", problem }),
+      health,
       metrics: () => metricsText(services, { ...FACTS, memoryBytes: memoryBytes() }),
     });
   } catch (error) {
@@ -49,11 +59,25 @@ export async function openDashboard(house: House): Promise<OpenDashboard | undef
     throw new CommandFailure(`--dashboard: ${cannotOpen(error, "TCP", port, hostname, option)}`);
   }
   tail.listen((line) => dashboard.log(line));
-  monitor.listen((report) => dashboard.publish(report));
-  rows.set("dashboard", dashboard.url);
+  monitor.listen((report) => {
+    watch.look(report, performance.now());
+    dashboard.publish(report);
+  });
+  rows.set("dashboard", urlsOf(dashboard.url, address.hostname));
   return {
     url: dashboard.url,
     close: () => dashboard.close(),
     [Symbol.asyncDispose]: () => dashboard.close(),
   };
+}
+
+/** Where to open it; on all addresses also from other computers, and who is on the way can read along. */
+function urlsOf(url: string, hostname: string): string {
+  if (/^(127\.|::1$)/.test(hostname)) return url;
+  const { port } = new URL(url);
+  const near = hostname === "0.0.0.0" || hostname === "::" ? localAddresses() ?? [] : [];
+  const others = near.map((ip) =>
+    url.replace(/\/\/[^/]+/, `//${formatHostPort(ip, Number(port))}`)
+  );
+  return `${[url, ...others].join("  ")} (not encrypted: for networks that you trust)`;
 }

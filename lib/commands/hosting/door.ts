@@ -1,7 +1,9 @@
 /** Who is let in, and the file in which that is kept. */
 import type { Logger } from "@logtape/logtape";
-import { Door } from "../../home/door.ts";
+import { Door, type DoorDeed } from "../../home/door.ts";
 import type { Hosted } from "../../home/hosted.ts";
+import { likelyRouters } from "../../home/port_mapping/addresses.ts";
+import { localAddresses } from "../../hosts/local_addresses.ts";
 import { BanList } from "../../parts/ban_list.ts";
 import { openBans } from "./files.ts";
 
@@ -46,10 +48,46 @@ export async function openDoor(needs: DoorNeeds): Promise<OpenDoor> {
     onBansChanged(): void {
       saving = file?.save().catch((error) => onProblem(`--bans ${path}: ${error.message}`));
     },
-    onDone(done, expelled): void {
-      logger.info("{done} ({expelled} sent away)", { event: "door", done, expelled });
+    onDone(done): void {
+      log(logger, done, path !== undefined);
       onDone();
     },
   });
   return { door, bans, [Symbol.asyncDispose]: async () => await saving };
+}
+
+/** A kick is told by the service. */
+function log(logger: Logger, deed: DoorDeed, isKept: boolean): void {
+  switch (deed.kind) {
+    case "kicked":
+      return;
+    case "banned": {
+      const { ban, expelled } = deed;
+      const lasts = isKept ? "" : " until netsync ends; --bans FILE keeps it";
+      const count = expelled > 0 ? ` (${expelled} sent away)` : "";
+      const near = whoIsNear(ban);
+      const done = `${ban} is banned${lasts}${count}${near && `: ${near}`}`;
+      return logger[near ? "warning" : "info"]("{done}", { event: "door", done, ban, expelled });
+    }
+    case "unbanned": {
+      const done = `${deed.ban} is let in again`;
+      return logger.info("{done}", { event: "door", done, ban: deed.ban });
+    }
+    default:
+      return deed satisfies never;
+  }
+}
+
+/** A warning for whoever bans this computer, or the router, whose address others may come with. */
+function whoIsNear(ban: string): string {
+  const list = new BanList();
+  list.add(ban);
+  const own = localAddresses() ?? [];
+  const covers = (ip: string): boolean => list.has(ip);
+  const isNetwork = ban.includes("/");
+  if (["127.0.0.1", "::1", ...own].some(covers)) {
+    return isNetwork ? "this computer is in it" : "that is this computer";
+  }
+  if (!own.flatMap(likelyRouters).some(covers)) return "";
+  return isNetwork ? "your router may be in it" : "that may be your router";
 }

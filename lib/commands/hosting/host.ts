@@ -2,6 +2,8 @@
 import type { Hosted } from "../../home/hosted.ts";
 import { Monitor } from "../../home/monitor.ts";
 import { loggerOf } from "../../observe/log.ts";
+import { needFiles } from "../files.ts";
+import { CommandFailure } from "../options.ts";
 import { VERSION } from "../program.ts";
 import { stopSignal } from "../stop_signal.ts";
 import {
@@ -15,12 +17,12 @@ import {
 import { openConsole } from "./console.ts";
 import { openDashboard } from "./dashboard.ts";
 import { openDoor } from "./door.ts";
+import { fileNeedsOf } from "./files.ts";
 import type { House, Plan } from "./house.ts";
 import { openJournal } from "./journal.ts";
 import type { HostingValues } from "./options.ts";
 import { openRouter } from "./router.ts";
-import { openPlan, type Place } from "./service.ts";
-import type { Opened } from "./service_kind.ts";
+import { type OpenPlan, openPlan, type Place } from "./service.ts";
 
 /** Who speaks for all services. */
 const NAME = "netsync";
@@ -31,6 +33,7 @@ const NAME = "netsync";
  * @throws {CommandFailure} A port or a file cannot be had. What was open is closed again.
  */
 export async function host(plans: readonly Plan[], values: HostingValues): Promise<void> {
+  needFiles(...fileNeedsOf(plans, values));
   await using stack = new AsyncDisposableStack();
   const stop = stopSignal();
   stack.defer(() => stop.ignore());
@@ -53,6 +56,7 @@ export async function host(plans: readonly Plan[], values: HostingValues): Promi
   const rows = new Rows(rowsOf(opened));
   const house: House = { values, logger, tail: journal.tail, services, door, monitor, rows, stop };
   const dashboard = stack.use(await openDashboard(house));
+  await keepAll(opened, stack, services);
   rows.set("stop", "Ctrl+C");
   const router = openRouter(house);
   const console = openConsole(house);
@@ -71,18 +75,32 @@ export async function host(plans: readonly Plan[], values: HostingValues): Promi
   await Promise.all([router, dashboard, ...services].map((each) => each?.close()));
 }
 
+/** All that can fail is open: from now on who is in is kept. At the end the ports are closed before that. */
+async function keepAll(
+  opened: readonly OpenPlan[],
+  stack: AsyncDisposableStack,
+  services: readonly Hosted[],
+): Promise<void> {
+  const files = await Promise.all(opened.map(({ keep }) => keep()));
+  stack.defer(async () => {
+    await Promise.all(services.map((service) => service.close()));
+    await Promise.all(files.map((file) => file?.[Symbol.asyncDispose]()));
+  });
+}
+
 /** Opens services one after the other; where one cannot be had, those before it never really began. */
 async function openPlans(
   plans: readonly Plan[],
   place: Omit<Place, "name">,
   services: Hosted[],
-): Promise<Opened[]> {
-  const opened: Opened[] = [];
-  place.stack.defer(async () => {
-    await Promise.all(services.map((service) => service.close({ isQuiet: true })));
-  });
+): Promise<OpenPlan[]> {
+  const opened: OpenPlan[] = [];
   for (const [index, plan] of plans.entries()) {
-    const one = await openPlan(plan, { ...place, name: nameOf(plan, index, plans) });
+    const name = nameOf(plan, index, plans);
+    const one = await openPlan(plan, { ...place, name }).catch((error) => {
+      if (plans.length === 1 || !(error instanceof CommandFailure)) throw error;
+      throw new CommandFailure(`${name}: ${error.message}`);
+    });
     opened.push(one);
     services.push(one.hosted);
   }

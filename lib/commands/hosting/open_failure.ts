@@ -1,6 +1,6 @@
 /** What goes wrong between a service and its system, in plain words. */
 import type { Logger } from "@logtape/logtape";
-import { nowAndThen } from "../../clients/now_and_then.ts";
+import { nowAndThen } from "../../hosts/now_and_then.ts";
 
 /** How a service is reached. */
 export type Transport = "UDP" | "TCP";

@@ -88,8 +88,31 @@ export const HOSTING_OPTIONS = {
 /** The values of {@link HOSTING_OPTIONS}. */
 export type HostingValues = Values<typeof HOSTING_OPTIONS>;
 
+/**
+ * What is wrong with them together: some mean nothing without another one.
+ *
+ * @param nameOf How one is called where it stands.
+ */
+export function problemOf(
+  { dashboard, dashboardReadonly, dashboardToken }: HostingValues,
+  nameOf: (key: string) => string,
+): string | undefined {
+  if (dashboard) return undefined;
+  const needs = `is of use only with ${nameOf("dashboard")}`;
+  if (dashboardReadonly) return `${nameOf("dashboardReadonly")} ${needs}`;
+  if (dashboardToken !== undefined) return `${nameOf("dashboardToken")} ${needs}`;
+  return undefined;
+}
+
 const LISTEN_OPTIONS = {
-  host: textOption({ placeholder: "ADDRESS", help: "listen on one local IP address (all)" }),
+  host: textOption({
+    placeholder: "ADDRESS",
+    help: "listen on one local IP address (all)",
+    read(text: string, name: string): string {
+      if (isIpLiteral(text) || text === "localhost") return text;
+      throw new UsageError(`${name} is an IP address of this computer, not "${text}"`);
+    },
+  }),
 };
 
 const RESUME_OPTIONS = {

@@ -1,8 +1,8 @@
 /** A kind of service, as the command of its name and `netsync serve` run it. */
 import type { Logger } from "@logtape/logtape";
+import { actOrThrow } from "../../hosts/act_or_throw.ts";
 import { openTcp, TcpHost } from "../../hosts/tcp.ts";
 import { openUdp, UdpHost } from "../../hosts/udp.ts";
-import { actOrThrow } from "../../clients/reach.ts";
 import {
   type EventCounts,
   type HostCounters,
@@ -48,6 +48,8 @@ export interface Made<Event, ServerEngine, Out> {
     observe(event: Event): void;
     readonly counts: object & { readonly refused: Readonly<Record<string, number>> };
     tellStatistics?(counters: HostCounters): void;
+    /** How many were here, also before a restart; for the last line. */
+    readonly visitors?: number;
   };
   /** More to be known about it at a moment: `["objects", "13"]`. */
   figures: () => [name: string, value: string][];
@@ -93,6 +95,8 @@ export interface Opening extends Surroundings {
   through?: (conn: Deno.DatagramConn) => Deno.DatagramConn;
   /** What another one of its kind saved. */
   saved?: Saved;
+  /** Told when the engine begins, on the clock of `performance`. */
+  onBegin?: (now: number) => void;
 }
 
 /** A service that runs, and its first lines. */
@@ -147,6 +151,10 @@ export function udpKind<O extends Options, Event>(
         ...meters.listeners,
       });
       if (saved) await resume(host, made.engine, saved);
+      host.act((now, out) => {
+        opening.onBegin?.(now);
+        made.engine.advance(now, out);
+      });
       const { transport } = this;
       const { addresses } = socket;
       return openedOf({ ...definition, transport, addresses, port: socket.port }, made, host, {
@@ -249,8 +257,10 @@ function openedOf<Event, ServerEngine, Out>(
     ...{ engine, host, counts, lateness, handling, roundTrips, figures, sayFarewell },
     tellStatistics: observer.tellStatistics &&
       ((): void => observer.tellStatistics!(host.counters)),
-    logStopped: () =>
-      logger.info(stopped, { event: "stopped", ...observer.counts, ...host.counters }),
+    logStopped(): void {
+      const { visitors, counts } = observer;
+      logger.info(stopped, { event: "stopped", visitors, ...counts, ...host.counters });
+    },
   });
   return { hosted, rows };
 }

@@ -1,5 +1,5 @@
 /** Lines of a picture: pieces of text with a style each, which are put together at the end. */
-import { clean, cut, padEnd, widthOf } from "./width.ts";
+import { clean, cut, padEnd, widthOf, wrap } from "./width.ts";
 
 /** How a piece looks in a terminal that may be coloured; in another one it is only its text. */
 export type Style = "plain" | "bold" | "dim" | "red" | "yellow" | "reverse";
@@ -60,9 +60,24 @@ export function fitBoth(left: string, right: string, columns: number): boolean {
   return widthOf(left) + 2 + widthOf(right) <= columns;
 }
 
+/** A name and what is said of it. */
+type Pair = readonly [string, string];
+
+/** Wider names are cut. */
+const NAME_MAX = 28;
+
 /** Names and what is said of them, in two columns. */
-export function twoColumns(rows: readonly (readonly [string, string])[]): string[] {
+export function twoColumns(rows: readonly Pair[]): string[] {
+  return inColumns(rows, Infinity).map(([text]) => text!);
+}
+
+/** The same so wide at most: of each row its lines. */
+export function inColumns(rows: readonly Pair[], columns: number): string[][] {
   const clear = rows.map(([what, text]) => [clean(what), clean(text)] as const);
-  const width = Math.min(28, Math.max(0, ...clear.map(([what]) => widthOf(what))));
-  return clear.map(([what, text]) => `${padEnd(what, width)}  ${text}`.trimEnd());
+  const width = Math.min(NAME_MAX, Math.max(0, ...clear.map(([what]) => widthOf(what))));
+  const room = Math.max(10, columns - width - 2);
+  return clear.map(([what, text]) =>
+    wrap(text, room)
+      .map((part, index) => `${padEnd(index === 0 ? what : "", width)}  ${part}`.trimEnd())
+  );
 }

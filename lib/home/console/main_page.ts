@@ -2,7 +2,7 @@
 import type { ServiceReport } from "../../observe/report.ts";
 import type { Size } from "../../observe/screen.ts";
 import { digits, kilobytes, logText } from "./format.ts";
-import { ends, fitBoth, flow, type Line, line, twoColumns } from "./lines.ts";
+import { ends, fitBoth, flow, inColumns, type Line, line, twoColumns } from "./lines.ts";
 import type { Picture } from "./page.ts";
 import { settled, START } from "./place.ts";
 import { type Facts, serviceOf, type State, withMembers } from "./state.ts";
@@ -17,17 +17,19 @@ type Part = "info" | "figures" | "refused" | "table" | "log" | "gaps";
 const STEPS: readonly (readonly [part: Part, upTo: number])[] = [
   ...[["table", 3], ["info", 1], ["log", 1], ["refused", 1], ["figures", 1]] as const,
   ...[["info", 3], ["log", 3], ["table", 6], ["gaps", 2], ["figures", 2]] as const,
-  ...[["info", 12], ["log", 6], ["table", Infinity], ["log", Infinity]] as const,
+  ...[["info", 12], ["log", 6]] as const,
+  ...[["table", Infinity], ["info", Infinity], ["log", Infinity]] as const,
 ];
 
 /** Draws it. */
 export function mainPage(state: State, facts: Facts, room: Size): Picture {
   const { columns, rows } = room;
   const service = serviceOf(state, facts);
-  const info = twoColumns(facts.rows);
+  const info = inColumns(facts.rows, columns);
+  const infoLength = info.flat().length;
   if (!service) {
-    const first = info.map((text) => line(text));
-    return { lines: withLog(first, facts, rows - info.length - 1, rows), state };
+    const first = infoLines(facts, info, rows, columns);
+    return { lines: withLog(first, facts, rows - first.length - 1, rows), state };
   }
   const tabs = tabLines(facts.report?.services ?? [], service, columns);
   const traffic = flow(trafficPieces(service, columns), columns, rows < 10 ? 2 : 3);
@@ -38,7 +40,7 @@ export function mainPage(state: State, facts: Facts, room: Size): Picture {
   );
   const refused = flow(refusedPieces(service), columns, 1);
   const shares = sharesOf(rows - tabs.length - traffic.length - 1, {
-    ...{ info: info.length, figures: figures.length, refused: refused.length, gaps: 2 },
+    ...{ info: infoLength, figures: figures.length, refused: refused.length, gaps: 2 },
     ...{ table: Math.max(1, service.roster.length), log: facts.log.length },
   });
   const table = tablePart(state, service, columns, shares.table);
@@ -48,7 +50,7 @@ export function mainPage(state: State, facts: Facts, room: Size): Picture {
     ...refused.slice(0, shares.refused),
   ];
   const above: Line[] = [
-    ...infoLines(info, shares.info, columns),
+    ...infoLines(facts, info, shares.info, columns),
     ...(shares.gaps > 0 ? [line("")] : []),
     ...tabs,
     ...withRange([...facets, table.head], table.range, columns),
@@ -76,10 +78,27 @@ function sharesOf(lines: number, wanted: Shares): Shares {
   return shares;
 }
 
-function infoLines(info: readonly string[], share: number, columns: number): Line[] {
-  const hidden = info.length - share;
-  return info.slice(0, share).map((text, index) =>
-    line(hidden > 0 && index === share - 1 ? ends(text, `a: ${hidden} more`, columns) : text)
+/** The first rows in so many lines: as many rows as there are lines for, and in full where there is room. */
+function infoLines(
+  { rows }: Facts,
+  inFull: readonly (readonly string[])[],
+  share: number,
+  columns: number,
+): Line[] {
+  const shown = twoColumns(rows).slice(0, share);
+  let free = share - shown.length;
+  let isCut = false;
+  const lines = shown.flatMap((text, index) => {
+    const more = inFull[index]!.length - 1;
+    if (more > free) isCut = true;
+    if (more === 0 || more > free) return [text];
+    free -= more;
+    return inFull[index]!;
+  });
+  const hidden = rows.length - shown.length;
+  const hint = hidden > 0 ? `a: ${hidden} more` : isCut ? "a: in full" : "";
+  return lines.map((text, index) =>
+    line(hint !== "" && index === lines.length - 1 ? ends(text, hint, columns) : text)
   );
 }
 

@@ -1,11 +1,11 @@
 /** The pages of the console besides the main one: each is one list over the whole screen. */
 import type { Size } from "../../observe/screen.ts";
 import { logText } from "./format.ts";
-import { type Line, line, type Style, twoColumns } from "./lines.ts";
+import { inColumns, type Line, line, type Style, twoColumns } from "./lines.ts";
 import type { Picture } from "./page.ts";
 import { settled } from "./place.ts";
 import type { Facts, State } from "./state.ts";
-import { clean, padEnd, widthOf, wrap } from "./width.ts";
+import { clean, wrap } from "./width.ts";
 
 /** The log lines in full, the newest at the bottom. */
 export function logPage(state: State, facts: Facts, room: Size): Picture {
@@ -64,12 +64,7 @@ export function bansPage(state: State, facts: Facts, room: Size): Picture {
 
 /** All rows of the first screen, in full. */
 export function rowsPage(state: State, facts: Facts, room: Size): Picture {
-  const width = Math.min(28, Math.max(0, ...facts.rows.map(([what]) => widthOf(clean(what)))));
-  const lines = facts.rows.flatMap(([what, text]) =>
-    wrap(clean(text), Math.max(10, room.columns - width - 2))
-      .map((part, index) => `${padEnd(index === 0 ? clean(what) : "", width)}  ${part}`)
-  );
-  return scrolled(state, lines, room);
+  return scrolled(state, inColumns(facts.rows, room.columns).flat(), room);
 }
 
 const HELP_ROWS: readonly [string, string][] = [

@@ -1,6 +1,7 @@
 /** What the person at the console looks at, and what a key does to it: no terminal, no clock. */
 import type { LogLine } from "../../observe/log.ts";
 import type { MemberReport, Report, ServiceReport } from "../../observe/report.ts";
+import { isLoopback } from "../../parts/ip.ts";
 import type { Key, KeyName } from "./keys.ts";
 import { moved, type Place, START, type Step, STEPS } from "./place.ts";
 import { clean } from "./width.ts";
@@ -49,8 +50,8 @@ export interface State {
   readonly top: number;
   /** How many rows of a list are shown. */
   readonly pageRows: number;
-  /** A question to be answered with y or n. */
-  readonly asking: { readonly text: string; readonly deed: Deed } | undefined;
+  /** A question to be answered with y or n, as it is put at a moment. */
+  readonly asking: { readonly text: (facts: Facts) => string; readonly deed: Deed } | undefined;
   /** An address that is being typed, and what was wrong with it. */
   readonly typing: { readonly text: string; readonly problem: string } | undefined;
   /** What came of a key, for a while. */
@@ -77,6 +78,11 @@ export const FIRST: State = {
 export function serviceOf(state: State, facts: Facts): ServiceReport | undefined {
   const services = facts.report?.services ?? [];
   return services.find(({ service }) => service === state.service) ?? services[0];
+}
+
+/** How many are in, at all services. */
+export function membersOf({ report }: Facts): number {
+  return (report?.services ?? []).reduce((sum, { members }) => sum + members, 0);
 }
 
 /** The member that is selected. */
@@ -120,7 +126,8 @@ export function told(
       );
     case "ban":
       if (result === undefined) {
-        return noted({ ...state, typing: undefined }, facts, `banned ${deed.text}`);
+        const aside = isLoopback(deed.text) ? ": that is this computer" : "";
+        return noted({ ...state, typing: undefined }, facts, `banned ${deed.text}${aside}`);
       }
       return state.typing
         ? { ...state, typing: { ...state.typing, problem: String(result) } }
@@ -261,8 +268,9 @@ function toggle(state: State, page: Page): State {
   return { ...state, page: state.page === page ? "main" : page, top: 0, logEnd: undefined };
 }
 
-function ask(state: State, text: string, deed: Deed): Outcome {
-  return done({ ...state, asking: { text, deed } });
+function ask(state: State, text: string | ((facts: Facts) => string), deed: Deed): Outcome {
+  const asked = typeof text === "string" ? (): string => text : text;
+  return done({ ...state, asking: { text: asked, deed } });
 }
 
 function askMember(state: State, facts: Facts, letter: "k" | "b"): Outcome {
@@ -271,9 +279,11 @@ function askMember(state: State, facts: Facts, letter: "k" | "b"): Outcome {
   const { address, ip } = member;
   const service = serviceOf(state, facts)!.service;
   const who = `${clean(member.name, 40)} at ${clean(address, 60)}`;
+  // Who comes from here may be meant, but the person is shut out as well.
+  const aside = isLoopback(ip) ? " and of this computer" : "";
   return letter === "k"
     ? ask(state, `kick ${who}?`, { kind: "kick", service, address })
-    : ask(state, `ban ${clean(ip, 60)}, the address of ${clean(member.name, 40)}?`, {
+    : ask(state, `ban ${clean(ip, 60)}, the address of ${clean(member.name, 40)}${aside}?`, {
       kind: "ban",
       text: ip,
     });
@@ -288,10 +298,11 @@ function askUnban(state: State, facts: Facts): Outcome {
 }
 
 function quit(state: State, facts: Facts): Outcome {
-  const services = facts.report?.services ?? [];
-  const members = services.reduce((sum, service) => sum + service.members, 0);
-  if (members === 0) return done(state, { kind: "quit" });
-  return ask(state, `quit, though ${members === 1 ? "one is" : `${members} are`} in?`, {
-    kind: "quit",
-  });
+  if (membersOf(facts) === 0) return done(state, { kind: "quit" });
+  // Others come and go while it is thought about.
+  return ask(state, (facts) => {
+    const members = membersOf(facts);
+    if (members === 0) return "quit?";
+    return `quit, though ${members === 1 ? "one is" : `${members} are`} in?`;
+  }, { kind: "quit" });
 }

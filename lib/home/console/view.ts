@@ -4,7 +4,7 @@ import { flow, type Line, line } from "./lines.ts";
 import { mainPage } from "./main_page.ts";
 import type { DrawPage } from "./page.ts";
 import { bansPage, helpPage, logPage, rowsPage } from "./pages.ts";
-import type { Facts, Page, State } from "./state.ts";
+import { type Facts, membersOf, type Page, type State } from "./state.ts";
 import { clean, cut, widthOf } from "./width.ts";
 
 const PAGES: Readonly<Record<Page, DrawPage>> = {
@@ -27,15 +27,15 @@ export const pictureOf: DrawPage = (state, facts, size) => {
   };
 };
 
-function headLine({ version, report }: Facts): Line {
+function headLine(facts: Facts): Line {
+  const { version, report } = facts;
   const name = `netsync ${clean(version, 30)}`;
   if (!report) return line(`${name}   starts`, "bold");
-  const members = report.services.reduce((sum, service) => sum + service.members, 0);
   const { memoryBytes, bans } = report;
   const pieces = [
     `up ${duration(report.uptimeMs)}`,
     ...(memoryBytes === undefined ? [] : [bytes(memoryBytes)]),
-    membersText(members),
+    membersText(membersOf(facts)),
     ...(bans.length > 0 ? [`${bans.length} banned`] : []),
   ];
   return [{ text: name, style: "bold" }, { text: `   ${pieces.join("   ")}`, style: "plain" }];
@@ -60,7 +60,7 @@ const HELP: Readonly<Record<Page, readonly string[]>> = {
 function bottomLines(state: State, facts: Facts, columns: number): Line[] {
   const { asking, typing, note } = state;
   const notes = note && facts.now < note.until ? [line(note.text, "yellow")] : [];
-  if (asking) return [...notes, line(`${cut(asking.text, columns - 5)} y/n`, "bold")];
+  if (asking) return [...notes, line(`${cut(asking.text(facts), columns - 5)} y/n`, "bold")];
   if (typing) {
     const problems = typing.problem === "" ? notes : [line(clean(typing.problem), "red")];
     return [...problems, typingLine(clean(typing.text, 300), columns)];

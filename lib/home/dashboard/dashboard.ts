@@ -12,6 +12,7 @@ import {
   TOKEN_LENGTH_MIN,
   tokenOf,
 } from "./guard.ts";
+import { pause } from "../within.ts";
 import { Viewers, VIEWERS_MAX } from "./viewers.ts";
 
 /** Whether all is well, and whatever else there is to say of it. */
@@ -37,6 +38,8 @@ export interface DashboardOptions {
   controls: Controls;
   /** The text of `/metrics`, in the format of Prometheus. Without it there is no such page. */
   metrics?: () => string | Promise<string>;
+  /** Told in words when the page cannot be had for a while. Default: nobody is. */
+  onProblem?: (problem: string) => void;
   /** For `/health`. Without it all is well as long as there is an answer. */
   health?: () => Health;
 }
@@ -67,6 +70,9 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
   "cache-control": "no-store",
 };
+
+/** After the system gave no more connections. */
+const LISTEN_AGAIN_MS = 1_000;
 
 const TEXT = "text/plain; charset=utf-8";
 const JSON_TYPE = "application/json; charset=utf-8";
@@ -101,20 +107,17 @@ class DashboardServer implements Dashboard {
   readonly #viewers = new Viewers();
   /** Nobody knows where the files are who has not seen the page: they need no token of their own. */
   readonly #assets = `assets/${newToken()}`;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #stopping = new AbortController();
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  /** Ends when nothing is served any more. */
+  readonly #serving: Promise<void>;
 
   constructor(options: DashboardOptions) {
     this.#options = options;
     const { hostname, port } = options;
-    this.#server = Deno.serve({
-      hostname,
-      port,
-      signal: this.#stopping.signal,
-      onListen: (): void => {}, // Whoever opened it says so.
-      onError: (): Response => text(500, "netsync made a mistake with this page."),
-    }, (request) => this.#answer(request));
+    this.#server = this.#listen(port);
     this.port = this.#server.addr.port;
+    this.#serving = this.#serveOn();
     this.url = `http://${hostInUrl(hostname)}:${this.port}/?token=${
       encodeURIComponent(options.token)
     }`;
@@ -134,7 +137,38 @@ class DashboardServer implements Dashboard {
 
   close(): Promise<void> {
     this.#stopping.abort();
-    return this.#server.finished;
+    return this.#serving;
+  }
+
+  #listen(port: number): Deno.HttpServer<Deno.NetAddr> {
+    return Deno.serve({
+      hostname: this.#options.hostname,
+      port,
+      signal: this.#stopping.signal,
+      onListen: (): void => {}, // Whoever opened it says so.
+      onError: (): Response => text(500, "netsync made a mistake with this page."),
+    }, (request) => this.#answer(request));
+  }
+
+  /** Listens again after the system gave no more connections, which ends a server, but no game. */
+  async #serveOn(): Promise<void> {
+    const { signal } = this.#stopping;
+    let isListening = true;
+    for (;;) {
+      try {
+        if (isListening) await this.#server.finished;
+      } catch (error) {
+        this.#options.onProblem?.(`the dashboard is closed for a moment: ${error}`);
+      }
+      await pause(LISTEN_AGAIN_MS, signal);
+      if (signal.aborted) return;
+      try {
+        this.#server = this.#listen(this.port);
+        isListening = true;
+      } catch {
+        isListening = false; // Not yet.
+      }
+    }
   }
 
   async #answer(request: Request): Promise<Response> {

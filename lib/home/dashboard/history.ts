@@ -15,9 +15,12 @@ const POINTS_MAX = 300;
 /** Keeps {@link POINTS_MAX} points of each service. */
 export class History {
   readonly #points = new Map<string, Point[]>();
+  #time: number | undefined;
 
-  /** Takes what a report says of each service. */
+  /** Takes what a report says of each service, unless another one told of the same second. */
   add(report: Report): void {
+    if (report.time === this.#time) return;
+    this.#time = report.time;
     const reported = new Set(report.services.map(({ service }) => service));
     for (const service of this.#points.keys()) {
       if (!reported.has(service)) this.#points.delete(service);

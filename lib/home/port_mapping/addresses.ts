@@ -6,11 +6,11 @@ export type AddressKind =
   | "public"
   /** RFC 1918: 10/8, 172.16/12, 192.168/16. */
   | "private"
-  /** RFC 6598: 100.64/10, between a provider and its customers. */
+  /** RFC 6598: 100.64/10, between a provider and its customers; RFC 7335: 192.0.0/24, of DS-Lite. */
   | "carrier"
   /** RFC 3927: 169.254/16, what a machine takes when nobody gives it an address. */
   | "link-local"
-  /** Nobody's: 0.0.0.0/8, loopback, multicast and what is reserved. */
+  /** Nobody's: 0.0.0.0/8, loopback, multicast, what is reserved, for documents or for measurements. */
   | "none";
 
 /**
@@ -20,13 +20,17 @@ export type AddressKind =
  */
 export function kindOfAddress(ip: string): AddressKind {
   if (!/^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(ip)) return "none";
-  const [a, b] = ip.split(".").map(Number) as [number, number];
+  const [a, b, c] = ip.split(".").map(Number) as [number, number, number];
   if (a === 0 || a === 127 || a >= 224) return "none";
   if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return "private";
   if (a === 100 && b >= 64 && b < 128) return "carrier";
+  if (a === 192 && b === 0 && c === 0) return "carrier";
   if (a === 169 && b === 254) return "link-local";
-  return "public";
+  return FOR_DOCUMENTS.has(`${a}.${b}.${c}`) || (a === 198 && (b & 254) === 18) ? "none" : "public";
 }
+
+/** RFC 5737. What is for measurements is 198.18/15, by RFC 2544. */
+const FOR_DOCUMENTS: ReadonlySet<string> = new Set(["192.0.2", "198.51.100", "203.0.113"]);
 
 /** Whether a router may have this address in the network of those it serves. */
 export function isLanAddress(ip: string): boolean {

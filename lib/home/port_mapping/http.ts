@@ -6,7 +6,7 @@
  */
 import { normalizeIp } from "../../parts/ip.ts";
 import { encodeUtf8 } from "../../parts/utf8.ts";
-import { closeQuietly } from "./within.ts";
+import { closeQuietly } from "../within.ts";
 
 /** What is asked. */
 export interface HttpRequest {

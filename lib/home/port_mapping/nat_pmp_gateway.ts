@@ -17,7 +17,7 @@ import {
   type NatPmpAnswer,
 } from "./nat_pmp.ts";
 import { explainRefusal } from "./refusals.ts";
-import { closeQuietly, LateError } from "./within.ts";
+import { closeQuietly, LateError } from "../within.ts";
 
 /**
  * How long an answer is waited for before the question is repeated (RFC 6886, section 3.1). There it goes on

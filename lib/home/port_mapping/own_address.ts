@@ -1,6 +1,6 @@
 /** The address this machine has in its network. */
 import { SSDP_HOST } from "./ssdp.ts";
-import { closeQuietly } from "./within.ts";
+import { closeQuietly } from "../within.ts";
 
 /** How long a datagram to oneself may take. */
 const ECHO_WITHIN_MS = 250;

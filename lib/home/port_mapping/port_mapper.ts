@@ -11,7 +11,7 @@ import { ownAddress } from "./own_address.ts";
 import { IGD_ERRORS, isForWantOfAddress } from "./refusals.ts";
 import { findGateway, type SearchOptions } from "./search.ts";
 import { mappedKind, type MappedPort, type RefusalCause, type Verdict } from "./verdict.ts";
-import { pause, withTimeLimit } from "./within.ts";
+import { pause, withTimeLimit } from "../within.ts";
 
 /** Options of a {@link PortMapper}. */
 export interface PortMapperOptions extends SearchOptions {

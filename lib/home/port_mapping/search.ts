@@ -5,7 +5,7 @@ import type { Gateway } from "./gateway.ts";
 import { NatPmpGateway } from "./nat_pmp_gateway.ts";
 import { encodeSearch, parseSearchAnswer, SEARCH_TARGETS, SSDP_HOST, SSDP_PORT } from "./ssdp.ts";
 import { UpnpGateway } from "./upnp_gateway.ts";
-import { closeQuietly, pause, withTimeLimit } from "./within.ts";
+import { closeQuietly, pause, withTimeLimit } from "../within.ts";
 
 /** How the router is looked for. */
 export interface SearchOptions {

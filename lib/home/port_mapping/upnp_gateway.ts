@@ -17,7 +17,7 @@ import {
 } from "./igd.ts";
 import { plainText } from "./plain_text.ts";
 import { explainRefusal, IGD_ERRORS } from "./refusals.ts";
-import { withTimeLimit } from "./within.ts";
+import { withTimeLimit } from "../within.ts";
 
 /** Descriptions have 5 to 20 kB. */
 const DESCRIPTION_BYTES_MAX = 131_072;

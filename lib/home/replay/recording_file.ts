@@ -40,8 +40,11 @@ export class RecordingFile {
    *
    * @throws {RecordingError} It is none. The message says why, and in which line.
    * @throws {Deno.errors.NotFound} There is no such file.
+   * @throws {Error} It is a folder, a pipe or the like.
    */
   static async open(path: string): Promise<RecordingFile> {
+    // Opening a pipe would wait for somebody who writes to it.
+    if (!(await Deno.stat(path)).isFile) throw new Error("it is no file");
     const file = await Deno.open(path);
     const pieces = piecesOf(file);
     try {

@@ -9,6 +9,7 @@ import { Histogram } from "../../parts/histogram.ts";
 import { Metronome } from "../../parts/metronome.ts";
 import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
 import { checkUnused, type PeerAt } from "../saved.ts";
+import { SEQUENCE_MAX } from "../events/delivery.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
 import { type Lagging, Rounds, thousandths } from "./rounds.ts";
 import { readArena, type SavedPlayer, writeArena } from "./saved.ts";
@@ -30,6 +31,8 @@ export type ArenaRefusal = WireRefusal | HubRefusal;
 export type ArenaEvent =
   /** A player is in the game. */
   | { kind: "joined"; peer: Peer; number: number }
+  /** A player that an earlier server knew is heard for the first time. */
+  | { kind: "continued"; peer: Peer; number: number }
   /** A player is gone. */
   | { kind: "left"; peer: Peer; number: number; reason: Departure }
   /** A datagram had no effect. */
@@ -75,7 +78,8 @@ export interface ArenaCensus {
  *
  * A server that goes on from another one has all its players where they were, on their way; what was in the
  * air is gone. What they had not acked is told anew, once they are heard. Where the new one has fewer
- * places, the first players stay.
+ * places, the first players stay. Who came after it was saved is new, and its number may be given again: it is
+ * told its new one.
  */
 export interface ArenaServer
   extends Engine<ArenaEvent>, Membership<Outbox<ArenaEvent>>, Resumable<Outbox<ArenaEvent>> {
@@ -87,6 +91,12 @@ export interface ArenaServer
   readonly lateness: Histogram;
 }
 
+/**
+ * So many messages may have left after the last time the server was saved: their sequence numbers are not
+ * used again, or clients would take new messages for old ones. Less than half of all, beyond which newer
+ * ones look older.
+ */
+const UNSAVED_MESSAGES_MAX = 2_000;
 /** A client that asks to join again is welcomed again at most this often. */
 const WELCOME_AGAIN_MS = 1_000;
 /** Who is gone is told once more after this: a list that was on its way may have overtaken the first. */
@@ -224,7 +234,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   resume(saved: Saved, now: number, peerAt: PeerAt, out: Outbox<ArenaEvent>): void {
     checkUnused(this.#hub.nextNumber === 1);
     const { nextNumber, sequence, players } = readArena(saved);
-    this.#hub.resumeAt(nextNumber, sequence);
+    this.#hub.resumeAt(nextNumber, (sequence + UNSAVED_MESSAGES_MAX) % (SEQUENCE_MAX + 1));
     const forgotten: number[] = [];
     for (const player of players) {
       const { address: { ip, port }, isPresent, body } = player;
@@ -254,7 +264,9 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   }
 
   onHeardAgain(client: Client, now: number, out: Outbox<ArenaEvent>): void {
-    if (client.isPresent) this.#rounds.introduceAgain(client, now, out);
+    if (!client.isPresent) return;
+    out.emit({ kind: "continued", peer: client.peer, number: client.number });
+    this.#rounds.introduceAgain(client, now, out);
   }
 
   onAdmitted(client: Client, now: number, out: Outbox<ArenaEvent>): void {

@@ -72,6 +72,8 @@ export type RendezvousEvent =
   | { kind: "dropped"; peer: Peer; name: string; dialect: Dialect }
   /** The server took a name away from its host. */
   | { kind: "expelled"; peer: Peer; name: string; dialect: Dialect }
+  /** A host that an earlier server knew is heard for the first time. */
+  | { kind: "continued"; peer: Peer; name: string; dialect: Dialect }
   /** A player and a host were told about each other. */
   | { kind: "introduced"; peer: Peer; name: string; dialect: Dialect; host: string }
   /** A datagram had no effect. */
@@ -123,6 +125,8 @@ const BURST_SECONDS = 3;
 /** A host program this late was asleep: hosts get time to be heard before they have expired. */
 const STALL_MS = 1_000;
 const STALL_GRACE_MS = 20_000;
+/** When a host was heard that an earlier server knew, and this one has not heard. */
+const UNHEARD = -Infinity;
 
 /** A rendezvous server for both dialects. */
 export function createRendezvousServer(options: RendezvousServerOptions = {}): RendezvousServer {
@@ -237,7 +241,7 @@ class Server implements RendezvousServer {
       const peer = peerAt(ip, port);
       if (this.#obstacleFor(peer, undefined)) continue;
       const until = now + Math.min(validMs, validMsMax);
-      this.#registry.set({ ...registration, peer, heardAt: now }, until);
+      this.#registry.set({ ...registration, peer, heardAt: UNHEARD }, until);
     }
     if (hosts.length > 0) this.#expiresNotBefore = now + STALL_GRACE_MS;
   }
@@ -287,7 +291,8 @@ class Server implements RendezvousServer {
       now,
     );
     if (!known) out.emit({ kind: "registered", peer: from, name, dialect });
-    else if (known.peer !== from) out.emit({ kind: "moved", peer: from, name, dialect });
+    else continues(known, from, out);
+    if (known && known.peer !== from) out.emit({ kind: "moved", peer: from, name, dialect });
     this.#answer(request, { kind: "registered" }, password);
   }
 
@@ -302,6 +307,7 @@ class Server implements RendezvousServer {
     const obstacle = this.#obstacleFor(from, known);
     if (obstacle) return refuse(from, obstacle, out);
     this.#store({ ...known, peer: from, heardAt: now }, validSeconds, now);
+    continues(known, from, out);
     if (moved) out.emit({ kind: "moved", ...whoIs(known), peer: from });
     this.#answer(request, { kind: "refreshed" }, known.password);
   }
@@ -422,6 +428,11 @@ function answer(
 
 function refuse(peer: Peer, reason: RendezvousRefusal, out: Outbox<RendezvousEvent>): void {
   out.emit({ kind: "refused", peer, reason });
+}
+
+/** Tells of a host that was not heard since an earlier server knew it. */
+function continues(known: Registration, from: Peer, out: Outbox<RendezvousEvent>): void {
+  if (known.heardAt === UNHEARD) out.emit({ kind: "continued", ...whoIs(known), peer: from });
 }
 
 function budgetOf(perSecond: number): Budget {

@@ -14,6 +14,12 @@ export interface SavedServer {
   sessions: SavedSession[];
 }
 
+/** One that was read. */
+export interface ReadServer extends SavedServer {
+  /** Whether it was saved at the end: nobody was given an id after that. */
+  isFinal: boolean;
+}
+
 /** An address that has an id. */
 export interface SavedSession {
   address: Address;
@@ -58,7 +64,7 @@ export function writeServer({ nextId, snapshotNumber, sessions }: SavedServer): 
  *
  * @throws {TypeError} Something in it is wrong.
  */
-export function readServer(saved: Saved): SavedServer {
+export function readServer(saved: Saved): ReadServer {
   const reading = readSaved(saved, VERSION);
   const nextId = reading.integer("nextId", 0, NEXT_ID_MAX);
   const snapshotNumber = reading.bigint("snapshotNumber", 0n, SNAPSHOT_NUMBER_MAX);
@@ -75,7 +81,8 @@ export function readServer(saved: Saved): SavedServer {
       state: one.has("state") ? one.text("state", STATE_BYTES_MAX) : undefined,
     };
   });
-  return { nextId, snapshotNumber, sessions };
+  const isFinal = reading.has("isFinal") && reading.flag("isFinal");
+  return { nextId, snapshotNumber, sessions, isFinal };
 }
 
 function stageOf(reading: Reading): Stage {

@@ -56,6 +56,8 @@ export type SyncEvent =
   | { kind: "joined"; peer: Peer; id: number }
   /** A player is gone. */
   | { kind: "left"; peer: Peer; id: number; reason: SyncDeparture }
+  /** A player that an earlier server knew is heard for the first time. */
+  | { kind: "continued"; peer: Peer; id: number }
   /** A player that had left was heard again under its old id. */
   | { kind: "returned"; peer: Peer; id: number }
   /** A client started anew on the same address; its numbers count from the beginning. */
@@ -112,7 +114,9 @@ export interface SyncCensus {
  *
  * A server that goes on from another one has all its players at once, with their states and ids; those who
  * have left may come back for as long as they could. Nobody is sent a snapshot before it is heard. Where
- * the new one has fewer places, the first players stay; a state that it would refuse is left out.
+ * the new one has fewer places, the first players stay; a state that it would refuse is left out. Unless what
+ * was saved is final, whoever came after that is unknown and still takes its id for its own: the next
+ * thousand ids are left out.
  */
 export interface SyncServer
   extends Engine<SyncEvent>, Membership<Outbox<SyncEvent>>, Resumable<Outbox<SyncEvent>> {
@@ -126,9 +130,11 @@ const RESTART_QUIET_MS = 1_000;
 const RESTART_NUMBER_MAX = 16n;
 /**
  * So many snapshots may have left after the last time the server was saved: with the clock set back their
- * numbers are not below the first one. As many as in a hundred seconds, if each took a microsecond.
+ * numbers are not below the first one. As many as in 100 s at most; by the clock that is a tenth of a second.
  */
-const UNSAVED_SNAPSHOTS_MAX = 100_000_000n;
+const UNSAVED_SNAPSHOTS_MAX = 100_000n;
+/** So many ids may have been given after the last time the server was saved. */
+const UNSAVED_IDS_MAX = 1_000;
 
 const utf8 = new TextEncoder();
 
@@ -232,8 +238,8 @@ class Server implements SyncServer {
 
   resume(saved: Saved, now: number, peerAt: PeerAt): void {
     checkUnused(this.#sessions.nextId === 0);
-    const { nextId, snapshotNumber, sessions } = readServer(saved);
-    this.#sessions.resumeAt(nextId);
+    const { nextId, snapshotNumber, sessions, isFinal } = readServer(saved);
+    this.#sessions.resumeAt(isFinal ? nextId : nextId + UNSAVED_IDS_MAX);
     this.#rounds.goAbove(snapshotNumber + UNSAVED_SNAPSHOTS_MAX);
     const alone = new Dictionary<number>();
     for (const session of sessions) {
@@ -275,7 +281,7 @@ class Server implements SyncServer {
       // The keep-alive of a Godot client, or a new client on the address of an old one.
       session.restart ??= { number: -1n, numberMax: RESTART_NUMBER_MAX };
     }
-    this.#heard(session, now);
+    this.#heard(session, now, out);
     out.send(from, encodeIdReply(BigInt(session.id)));
   }
 
@@ -289,7 +295,7 @@ class Server implements SyncServer {
     const session = this.#sessions.get(from);
     if (!session) return this.#refuse(from, "stranger", out);
     if (session.stage === "departed" && !this.#comeBack(session, now, out)) return;
-    this.#heard(session, now);
+    this.#heard(session, now, out);
     const isKeepAlive = number === 0n && state.length === 0;
     if (session.stage === "unverified") {
       if (this.#sessions.isFull) return this.#refuse(from, "full", out);
@@ -333,9 +339,13 @@ class Server implements SyncServer {
     session.restart = undefined;
   }
 
-  #heard(session: Session, now: number): void {
+  #heard(session: Session, now: number, out: Outbox<SyncEvent>): void {
     session.since = now;
     session.creditMs = CREDIT_MS;
+    if (!session.isUnheard) return;
+    session.isUnheard = false;
+    const { peer, id, stage } = session;
+    if (stage === "player") out.emit({ kind: "continued", peer, id });
   }
 
   #refuse(peer: Peer, reason: SyncRefusal, out: Outbox<SyncEvent>): void {
@@ -354,7 +364,8 @@ class Server implements SyncServer {
     session.restart = undefined;
     if (state) this.#dictionary.restore(session, state);
     this.#rounds.onChange(); // With or without a state, it has missed what happened meanwhile.
-    out.emit({ kind: "returned", peer: session.peer, id: session.id });
+    // One who was here before this server began is told of by `#heard`.
+    if (!session.isUnheard) out.emit({ kind: "returned", peer: session.peer, id: session.id });
     return true;
   }
 

@@ -22,6 +22,8 @@ export interface Session {
   restart: Restart | undefined;
   /** The state of a departed player, for its return. */
   kept: Fragment | undefined;
+  /** An earlier server knew it, and this one has not heard it. */
+  isUnheard: boolean;
 }
 
 /** Signs that a client was started anew on its old address: an id request, then low numbers. */
@@ -145,6 +147,7 @@ export class Sessions {
   ): Session | undefined {
     if (this.#byPeer.has(peer) || !this.#hasPlaceFor(peer, stage)) return undefined;
     const session = newSession(peer, id, now);
+    session.isUnheard = true;
     this.#byPeer.set(peer, session);
     this.#enter(session, stage);
     const { returnMs } = this.#options;
@@ -290,5 +293,6 @@ function newSession(peer: Peer, id: number, now: number): Session {
     sent: 0n,
     restart: undefined,
     kept: undefined,
+    isUnheard: false,
   };
 }

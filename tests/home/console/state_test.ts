@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Key, KeyName } from "../../../lib/home/console/keys.ts";
 import {
   type Deed,
@@ -77,6 +77,19 @@ Deno.test("press() bans the address of the selected member after y", () => {
   assertEquals(person.press(text("Y")).deeds, [{ kind: "ban", text: "192.0.2.2" }]);
 });
 
+Deno.test("press() says it beforehand when a ban shuts out this computer, and told() says it after", () => {
+  for (const ip of ["127.0.0.1", "127.3.2.1", "::1"]) {
+    const person = new Person(factsOf([service("sync", [member(0, { ip })])])).press(text("b"));
+    assertStringIncludes(
+      person.look(),
+      `\nban ${ip}, the address of player 0 and of this computer? y/n`,
+    );
+    const [deed] = person.press(text("y")).deeds;
+    person.state = told(person.state, person.facts, deed!, undefined);
+    assertStringIncludes(person.look(), `\nbanned ${ip}: that is this computer\n`);
+  }
+});
+
 Deno.test("press() says that nobody is in instead of asking whom to kick", () => {
   const person = personWith(0).press(text("k"));
   assertMatch(person.look(), /\nnobody is in\n/);
@@ -92,6 +105,17 @@ Deno.test("press() asks before it quits only when somebody is in", () => {
   assertEquals(personWith(2).press("interrupt").deeds, [{ kind: "quit" }]);
   assertEquals(personWith(2).press(text("ki"), "interrupt").deeds, [{ kind: "quit" }]);
   assertEquals(personWith(2).press(text("i"), "interrupt").deeds, [{ kind: "quit" }]);
+});
+
+Deno.test("press() asks before it quits how it is now, while others come and go", () => {
+  const person = personWith(3).press(text("q"));
+  for (const [count, question] of [[1, "one is in"], [2, "2 are in"]] as const) {
+    person.facts = factsOf([service("sync", members(count))]);
+    assertStringIncludes(person.look(), `\nquit, though ${question}? y/n`);
+  }
+  person.facts = factsOf([service("sync", [])]);
+  assertStringIncludes(person.look(), "\nquit? y/n");
+  assertEquals(person.press(text("y")).deeds, [{ kind: "quit" }]);
 });
 
 Deno.test("press() does nothing with what is pasted outside of a line", () => {

@@ -68,6 +68,47 @@ Deno.test("pictureOf() shows all in a large terminal, and the log at the bottom"
   ]);
 });
 
+Deno.test("pictureOf() wraps the rows that do not fit where there is room, and else says which key shows them", () => {
+  const facts = factsOf([service("sync", [member(0)])], {
+    rows: [
+      ["listening on", "[::]:55555 and 0.0.0.0:55555"],
+      ["firewall", "sudo ufw allow 55555/udp, if ufw is on, which it is on some computers"],
+      ["", "sudo firewall-cmd --permanent --add-port=55555/udp && sudo firewall-cmd --reload"],
+    ],
+    log: [],
+  });
+  assertEquals(draw(FIRST, facts, 59, 24).slice(1, 8), [
+    "listening on  [::]:55555 and 0.0.0.0:55555",
+    "firewall      sudo ufw allow 55555/udp, if ufw is on, which",
+    "              it is on some computers",
+    "              sudo firewall-cmd --permanent",
+    "              --add-port=55555/udp && sudo firewall-cmd",
+    "              --reload",
+    "",
+  ]);
+  // One line is left: enough for the first of the two that do not fit.
+  const table = { rows: facts.rows, log: [] };
+  const crowded = factsOf([service("sync", [0, 1, 2, 3, 4, 5].map((id) => member(id)))], table);
+  // With one more there is enough for the second alone, but not for both.
+  for (const rows of [19, 20]) {
+    assertEquals(draw(FIRST, crowded, 59, rows).slice(1, 6), [
+      "listening on  [::]:55555 and 0.0.0.0:55555",
+      "firewall      sudo ufw allow 55555/udp, if ufw is on, which",
+      "              it is on some computers",
+      "              sudo firewall-cmd --permanent --…  a: in full",
+      "",
+    ]);
+  }
+  assertEquals(draw(FIRST, crowded, 59, 18).slice(1, 5), [
+    "listening on  [::]:55555 and 0.0.0.0:55555",
+    "firewall      sudo ufw allow 55555/udp, if ufw is on, whic…",
+    "              sudo firewall-cmd --permanent --…  a: in full",
+    "",
+  ]);
+  // Wide enough for all: nothing is said.
+  assert(!draw(FIRST, crowded, 119, 18).join("\n").includes("in full"));
+});
+
 Deno.test("pictureOf() shows the first rows and the log before there is a report", () => {
   const facts = factsOf([], { report: undefined, hasKeys: false });
   assertEquals(draw(FIRST, facts, 79, 8), [

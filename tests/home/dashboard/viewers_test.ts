@@ -50,6 +50,18 @@ Deno.test("Dashboard tells a new page what is known, and then each report", asyn
   }, { logTail: () => [line("before")], isReadonly: true });
 });
 
+Deno.test("Dashboard tells of what is done at once, and keeps each second once", async () => {
+  await withDashboard(async (dashboard) => {
+    const again: Report = { ...reportAt(2), bans: ["192.0.2.7"] };
+    for (const report of [reportAt(1), reportAt(2), again]) dashboard.publish(report);
+    const page = await EventStream.open(dashboard);
+    const { history } = await page.nextOf("hello");
+    assertEquals(history.sync.map(([time]: number[]) => time), [1_000, 2_000]);
+    assertEquals(await page.nextOf("report"), asJson(again));
+    await page.close();
+  });
+});
+
 Deno.test("Dashboard tells a page that is opened first of all, too", async () => {
   await withDashboard(async (dashboard) => {
     const page = await EventStream.open(dashboard);

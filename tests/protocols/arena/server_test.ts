@@ -1047,6 +1047,7 @@ testEngineContract("createArenaServer()", () => {
 });
 
 testResumption("createArenaServer()", {
+  skipped: ["sequence"],
   create: () =>
     createArenaServer({
       random: seededRandom(1),

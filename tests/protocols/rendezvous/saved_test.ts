@@ -74,9 +74,13 @@ Deno.test("createRendezvousServer() goes on with its names, so that refreshes an
   ]);
   assertEquals(table.take(), { said: [], events: [] });
   table.say(HOST, "é game", { kind: "refresh", validSeconds: 60 });
-  assertEquals(table.take(), { said: ["192.0.2.1:5000 refreshed"], events: [] });
+  assertEquals(table.take(), { said: ["192.0.2.1:5000 refreshed"], events: ["continued é game"] });
   table.say(HOST, "é game", { kind: "refresh", validSeconds: 60 }, 2, "another key");
   assertEquals(table.take().events, ["refused hash"]);
+  table.say(HOST, "é game", { kind: "refresh", validSeconds: 60 });
+  table.register(OTHER, "old", 1);
+  table.register(OTHER, "old", 1);
+  assertEquals(table.take().events, ["continued old"]); // Once.
   for (const [host, dialect] of [["é game", 2], ["old", 1]] as const) {
     table.say(PLAYER, "eve", { kind: "join", local: LOCAL, host, password: "pw" }, dialect, "pw");
     const { said, events } = table.take();

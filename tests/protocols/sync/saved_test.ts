@@ -7,7 +7,7 @@ import { FIRST, Table } from "./server_table.ts";
 const A = "192.0.2.1:5000";
 const B = "192.0.2.2:5000";
 const C = "[2001:db8::3]:5000";
-const MARGIN = 100_000_000;
+const MARGIN = 100_000;
 
 /** Another server that goes on from this one, at the beginning of its own time. */
 function next(
@@ -59,8 +59,20 @@ Deno.test("createSyncServer() goes on with ids, states and numbers, in order", (
   assert(snapshot!.number > FIRST + MARGIN);
   // And the next one to come gets the next id.
   const d = table.join("192.0.2.9:1", "d");
-  assertEquals(table.takeIds(d), [3n]);
-  assertEquals(table.takeEvents(), ["joined 3"]);
+  assertEquals(table.takeIds(d), [1_003n]);
+  assertEquals(table.takeEvents(), ["continued 1", "joined 1003"]);
+});
+
+Deno.test("createSyncServer() that goes on leaves out ids that may have been given after it was saved", () => {
+  const before = new Table();
+  before.join(A);
+  for (const [isFinal, id] of [[undefined, 1_001], [false, 1_001], [true, 1]] as const) {
+    const { table } = next(before, {}, (saved) => {
+      if (isFinal !== undefined) saved.isFinal = isFinal;
+    });
+    table.join(B);
+    assertEquals(table.takeEvents(), [`joined ${id}`]);
+  }
 });
 
 Deno.test("createSyncServer() that goes on sends snapshots only to whom it hears", () => {
@@ -91,7 +103,7 @@ Deno.test("createSyncServer() that goes on takes what a running client says next
   table.say(peerOf(a), 41, "late too");
   table.wait(100);
   assertEquals(table.takeView(peerOf(a)), undefined);
-  assertEquals(table.takeEvents(), []);
+  assertEquals(table.takeEvents(), ["continued 0"]); // Once.
 });
 
 Deno.test("createSyncServer() that goes on believes a client that was started anew meanwhile", () => {
@@ -103,7 +115,7 @@ Deno.test("createSyncServer() that goes on believes a client that was started an
     // One low number may be something late, two in a row are not.
     table.say(peerOf(a), first, "first");
     table.wait(10);
-    assertEquals(table.takeEvents(), []);
+    assertEquals(table.takeEvents(), ["continued 0"]);
     table.say(peerOf(a), first + 1, "second");
     assertEquals(table.takeEvents(), ["restarted 0"]);
     table.wait(100);
@@ -123,7 +135,7 @@ Deno.test("createSyncServer() that goes on finds those silent who are not heard 
   table.waitWith([peerOf(a)], 4_990);
   assertEquals(table.server.members().length, 2);
   table.waitWith([peerOf(a)], 20);
-  assertEquals(table.takeEvents(), ["left 1"]);
+  assertEquals(table.takeEvents(), ["continued 0", "left 1"]);
   assertEquals(table.takeView(peerOf(a)), { 0: "a" });
 });
 
@@ -136,7 +148,7 @@ Deno.test("createSyncServer() that goes on lets the departed come back for as lo
   const { table, peerOf } = next(before, options);
   table.waitWith([peerOf(a)], 4_500);
   table.keepAlive(peerOf(b));
-  assertEquals(table.takeEvents(), ["returned 1"]);
+  assertEquals(table.takeEvents(), ["continued 0", "continued 1"]);
   table.wait(50);
   assertEquals(table.takeView(peerOf(b)), { 0: "a", 1: "bé" });
   table.waitWith([peerOf(a)], 2_000);
@@ -260,6 +272,7 @@ Deno.test("createSyncServer() says what is wrong with what was saved", () => {
     ],
     [(saved) => delete saved.sessions, "sessions is a list, not missing"],
     [(saved) => saved.version = 2, "version is 1 in what this program reads, not 2"],
+    [(saved) => saved.isFinal = "yes", 'isFinal is true or false, not "yes"'],
   ];
   for (const [change, message] of faults) {
     const saved = JSON.parse(JSON.stringify(before.server.save(0)));
@@ -273,6 +286,7 @@ interface Changed {
   version: number;
   nextId: number;
   snapshotNumber: unknown;
+  isFinal?: unknown;
   sessions?: Record<string, unknown>[];
 }
 

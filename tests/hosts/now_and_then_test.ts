@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { nowAndThen } from "../../lib/clients/now_and_then.ts";
+import { nowAndThen } from "../../lib/hosts/now_and_then.ts";
 
 Deno.test("nowAndThen() says the first of what keeps coming, then one of it in ten seconds", () => {
   const real = performance.now;
