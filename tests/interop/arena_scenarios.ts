@@ -85,7 +85,7 @@ export function testArena(name: string, command: Command): void {
   });
 
   Deno.test(`${name} arena tells who left, and lets them in again as somebody new`, async () => {
-    await using server = await start(["--timeout", "1"]);
+    await using server = await start(["--timeout", "3"]);
     await using ada = await ArenaPlayer.join(server.port, { client: "fake", speed: 0.2 });
     await using bob = await ArenaPlayer.join(server.port);
     await bob.do({ do: "pause" });
@@ -183,6 +183,7 @@ export function testEcho(name: string, command: Command): void {
     // As Python writes it: twice JSON, in ASCII.
     const twice = JSON.stringify(JSON.stringify('"\\u00e9 \\"quoted\\"\\n"'));
     for (const client of [ada, bob]) await client.hears(`{"t": "message", "p": ${twice}}\n`);
+    await server.event("joined", ({ number }) => number === 2 || undefined);
     const joined = server.events("joined");
     assertEquals(joined.map(({ number }) => number), [1, 2]);
   });
@@ -199,8 +200,8 @@ export function testEcho(name: string, command: Command): void {
     await using ada = await EchoPlayer.start(server.port, ["--silent"]);
     await ada.do({ do: "say", payload: 1 });
     await ada.hears('{"t": "message", "p": "\\"1\\""}\n');
-    assertEquals(server.events("joined").length, 1);
     await server.event("left", (facts) => facts.number === 1 || undefined);
+    assertEquals(server.events("joined").length, 1);
     assertEquals(ada.errorLines, []);
   });
 }

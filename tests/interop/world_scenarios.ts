@@ -199,7 +199,7 @@ export function testWorld(name: string, command: Command): void {
     },
 
     "forgets who acks nothing any more, and takes them back": async () => {
-      await using server = await start("--timeout", "1", "--bodies", "2");
+      await using server = await start("--timeout", "3", "--bodies", "2");
       await using ada = await WorldPeer.join(server.port);
       await using bob = await WorldPeer.join(server.port);
       for (const _ of [ada, bob]) {
@@ -207,7 +207,7 @@ export function testWorld(name: string, command: Command): void {
       }
       await ada.do("mute");
       // Sooner than after the ten seconds that are the rule.
-      const left = await server.event("left", undefined, { timeoutMs: 7_000 });
+      const left = await server.event("left", undefined, { timeoutMs: 9_000 });
       assertEquals([left.reason, left.clients, ada.isAt(left.address)], ["silent", 1, true]);
       await ada.do("unmute");
       const from = server.lines.length;

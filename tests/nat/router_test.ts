@@ -173,11 +173,11 @@ Deno.test({
     await Promise.all((["alone", "home"] as const).map(async (place) => {
       await using mapper = network.mapper(place, PORT);
       const { ms: startMs } = await mapper.event<{ ms: number }>("started");
-      assert(startMs < 1_000, `the start took ${startMs} ms`);
+      assert(startMs < 3_000, `the start took ${startMs} ms`);
       const { kind, ms } = await mapper.event<{ kind: string; ms: number }>("verdict");
       assertEquals(kind, "no-router");
-      assert(ms < 7_000, `took ${ms} ms`);
-      assert(await unmap(mapper) < 1_000);
+      assert(ms < 15_000, `took ${ms} ms`);
+      assert(await unmap(mapper) < 3_000);
       await end(mapper);
     }));
   },
@@ -190,7 +190,7 @@ Deno.test({
     await using network = await RouterNetwork.build();
     await using mapper = network.mapper("alone", PORT);
     await mapper.event("started");
-    assert(await unmap(mapper) < 1_000);
+    assert(await unmap(mapper) < 3_000);
     await end(mapper);
     assertEquals(mapper.events("verdict"), []);
   },

@@ -44,6 +44,6 @@ Deno.test("flushOutput() does not wait for ever for an output that nobody reads"
   const startedAt = performance.now();
   assertEquals((await child.status).code, 0);
   const endedAfterMs = performance.now() - startedAt;
-  assert(endedAfterMs < 2_000, `after ${endedAfterMs} ms`);
+  assert(endedAfterMs < 10_000, `after ${endedAfterMs} ms`);
   await Promise.all([child.stdout.cancel(), errors.cancel()]);
 });
