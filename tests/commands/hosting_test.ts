@@ -457,7 +457,6 @@ Deno.test("netsync --json tells where the dashboard is, in a JSON line", async (
   const line = await server.next(
     "the address",
     (line) => /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0],
-    { timeoutMs: 2_000 },
   );
   assert(line.length > 0);
 });
