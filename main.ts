@@ -16,6 +16,7 @@ import * as sync from "./lib/commands/sync.ts";
 import { holdWindow } from "./lib/commands/terminal.ts";
 import * as watch from "./lib/commands/watch.ts";
 import * as world from "./lib/commands/world.ts";
+import { ownProcess } from "./lib/home/privileges.ts";
 import { flushOutput, printLine } from "./lib/observe/output.ts";
 import { printable } from "./lib/observe/printable.ts";
 
@@ -62,7 +63,7 @@ commands
   config check FILE  tells what is wrong with one
   replay FILE        what --record wrote down: into an engine, or to a server
 
-netsync COMMAND --help tells the options of each; --version the version.`;
+netsync COMMAND --help tells the options of each; --version the version, --licenses whose code is in it.`;
 
 /** Runs the command that the words name. Returns the exit status. */
 async function main(words: readonly string[]): Promise<number> {
@@ -70,7 +71,9 @@ async function main(words: readonly string[]): Promise<number> {
     const [first = "", ...rest] = words;
     if (first === "--help" || first === "-h" || first === "help") printLine(HELP);
     else if (first === "--version") printLine(`netsync ${VERSION}`);
-    else if (/^(-|\d|$)/.test(first)) await sync.run(words);
+    else if (first === "--licenses") {
+      printLine((await import("./lib/commands/licenses.ts")).LICENSES);
+    } else if (/^(-|\d|$)/.test(first)) await sync.run(words);
     else await commandNamed(first).run(rest);
     return 0;
   } catch (error) {
@@ -99,6 +102,7 @@ function commandNamed(name: string): Command {
 }
 
 if (import.meta.main) {
+  ownProcess();
   const status = await main(Deno.args);
   await flushOutput(FLUSH_MS);
   if (status !== 0) holdWindow();

@@ -1,16 +1,20 @@
 /**
- * What an arena needs for many players, and what they get.
+ * What an arena needs for many players, what they get, and how far that is from the floor.
  *
  *     deno run -A bench/arena_capacity.ts [SECONDS]
  *
  * Starts the real server (`main.ts arena`) on one core and `bots arena` on the other; every player turns
- * once a second. Prints Markdown. CPU and memory are read on Linux only.
+ * once a second. Then a bare loop sends datagrams of as many bytes to as many sockets. Prints Markdown. CPU
+ * and memory are read on Linux only.
  */
 import { Program, receiveDrops } from "./processes.ts";
 
 const SECONDS = Number(Deno.args[0] ?? 10);
 const SERVER_CORE = 0;
 const BOTS_CORE = 1;
+/** The bare loop surely sends so many a second in all; each costs as much as it would among more. */
+const FLOOR_HZ_MAX = 40_000;
+const FLOOR_WARM_UP_MS = 1_000;
 
 interface Load {
   players: number;
@@ -41,6 +45,8 @@ async function measure({ players, fire = false, tickRateHz = 60 }: Load): Promis
   const figures = await server.event("statistics");
   const after = server.use();
   const summary = await bots.event("summary");
+  const cores = (after.cpuSeconds - before.cpuSeconds) / SECONDS;
+  const floor = await measureFloor(players, figures.outBytesHz! / figures.outHz!, figures.outHz!);
   return [
     `${players}${fire ? ", all firing" : ""}${tickRateHz === 60 ? "" : `, ${tickRateHz} ticks/s`}`,
     figures.tickLateMsP99!.toFixed(1),
@@ -51,11 +57,42 @@ async function measure({ players, fire = false, tickRateHz = 60 }: Load): Promis
     (figures.outBytesHzEach! / 1_000).toFixed(0),
     String(first.resends! + figures.resends!),
     summary.lossPercent?.toFixed(2) ?? "-",
-    ((after.cpuSeconds - before.cpuSeconds) / SECONDS).toFixed(2),
+    cores.toFixed(2),
+    floor.toFixed(2),
+    (cores / floor).toFixed(2),
     after.residentMb.toFixed(0),
     String(receiveDrops(port!) - dropsBefore),
     summary.lateMsP99!.toFixed(1),
   ];
+}
+
+/** Cores that the bare loop needs for as many datagrams a second. */
+async function measureFloor(players: number, bytes: number, hz: number): Promise<number> {
+  await using sinks = new Program(
+    ["run", "--allow-net", "bench/sinks.ts", String(players)],
+    BOTS_CORE,
+  );
+  const ports: number[] = JSON.parse(await sinks.line());
+  const measuredHz = Math.min(hz, FLOOR_HZ_MAX);
+  const words = [Math.round(bytes), measuredHz / players, ...ports].map(String);
+  await using floor = new Program(
+    ["run", "--allow-net", "bench/floor.ts", "send", ...words],
+    SERVER_CORE,
+  );
+  await floor.line();
+  await pause(FLOOR_WARM_UP_MS);
+  const before = floor.use();
+  const startedAt = performance.now();
+  await pause((1_000 * SECONDS) / 2);
+  const cpuSeconds = floor.use().cpuSeconds - before.cpuSeconds;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  floor.kill();
+  sinks.kill();
+  return (hz * cpuSeconds) / (measuredHz * seconds);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const head = [
@@ -69,6 +106,8 @@ const head = [
   "resends",
   "lists lost %",
   "server cores",
+  "bare loop cores",
+  "ratio",
   "server MB",
   "queue drops",
   "bots late ms",

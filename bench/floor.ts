@@ -1,18 +1,39 @@
 /**
- * The floor: what a machine needs just to send. A bare loop that awaits the same bytes to as many
- * sockets as the server has players, as often. Nothing can send for less without another system call.
+ * The floors: what a machine needs just to send, and just to receive. Nothing can do either for less
+ * without another system call.
  *
- *     deno run --allow-net bench/floor.ts BYTES HZ PORT...
+ *     deno run --allow-net bench/floor.ts send BYTES HZ PORT...
+ *     deno run --allow-net bench/floor.ts receive
  *
- * Sends to 127.0.0.1 until it is killed.
+ * The one is a bare loop that awaits the same bytes to as many sockets as the server has players, as
+ * often, on 127.0.0.1. The other is a bare loop that awaits what players send, on a socket like the
+ * server's; it only tells each of them an id, so that they play. Both go on until they are killed.
  */
-const [bytes, hz, ...ports] = Deno.args.map(Number);
-const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
-const datagram = new Uint8Array(bytes!);
-const targets = ports.map((port) => ({ transport: "udp" as const, hostname: "127.0.0.1", port }));
-console.log("sending");
-for (let round = 1, startedAt = performance.now();; round++) {
-  for (const target of targets) await socket.send(datagram, target);
-  const waitMs = startedAt + (round * 1_000) / hz! - performance.now();
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+import { encodeIdReply, encodeIdRequest } from "../lib/protocols/sync/wire.ts";
+
+const [kind, ...words] = Deno.args;
+await (kind === "send" ? send(words.map(Number)) : receive());
+
+async function send([bytes, hz, ...ports]: number[]): Promise<never> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+  const datagram = new Uint8Array(bytes!);
+  const targets = ports.map((port) => ({ transport: "udp" as const, hostname: "127.0.0.1", port }));
+  console.log("sending");
+  for (let round = 1, startedAt = performance.now();; round++) {
+    for (const target of targets) await socket.send(datagram, target);
+    const waitMs = startedAt + (round * 1_000) / hz! - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+async function receive(): Promise<never> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "::", port: 0 });
+  const { port } = socket.addr as Deno.NetAddr;
+  console.log(JSON.stringify({ event: "listening", port }));
+  const requestBytes = encodeIdRequest().length;
+  const buffer = new Uint8Array(65_536);
+  for (let id = 0n;;) {
+    const [datagram, from] = await socket.receive(buffer);
+    if (datagram.length === requestBytes) await socket.send(encodeIdReply(id++), from);
+  }
 }

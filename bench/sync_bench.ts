@@ -6,6 +6,8 @@ import { decodeClientMessage, encodeState } from "../lib/protocols/sync/wire.ts"
 const utf8 = new TextEncoder();
 const PLAIN = utf8.encode("x".repeat(50));
 const JSON_STATE = utf8.encode(JSON.stringify({ x: 12.345, y: -3.21, name: "Ada", hp: 87, up: 1 }));
+/** Numbers in a game's states have now more, now fewer digits. */
+const LENGTHS = [50, 47, 52, 46].map((length) => utf8.encode("x".repeat(length)));
 const target = new Uint8Array(65_507);
 
 const stateDatagram = encodeState(123_456n, JSON_STATE);
@@ -39,7 +41,12 @@ for (const players of [10, 100, 1_000]) {
     utf8.encode(JSON.stringify(states));
   });
   let at = 0;
-  Deno.bench(`set() of one of ${players}`, { group: `state of one of ${players}` }, () => {
+  const stateGroup = `state of one of ${players}`;
+  Deno.bench(`set() of one of ${players}`, { group: stateGroup, baseline: true }, () => {
     dictionary.set(at++ % players, 0, PLAIN);
+  });
+  Deno.bench(`set() of one of ${players}, of another length`, { group: stateGroup }, () => {
+    const round = Math.floor(at / players);
+    dictionary.set(at++ % players, 0, LENGTHS[round % LENGTHS.length]!);
   });
 }

@@ -1,10 +1,12 @@
 /**
- * What it takes to keep many mirrors of a world up to date, and how late they are.
+ * What it takes to keep many mirrors of a world up to date, how late they are, and how far that is from the
+ * floor.
  *
  *     deno run -A bench/world_capacity.ts [SECONDS]
  *
- * A server made with the library runs on one core, its clients on the other. Prints Markdown. Bytes are
- * those of datagrams, without the 28 of UDP and IP. CPU and memory are read on Linux only.
+ * A server made with the library runs on one core, its clients on the other. Then a bare loop sends as many
+ * datagrams of as many bytes, and receives an ACK for each. Prints Markdown. Bytes are those of datagrams,
+ * without the 28 of UDP and IP. CPU and memory are read on Linux only.
  */
 import { Program, receiveDrops } from "./processes.ts";
 
@@ -14,6 +16,7 @@ const CLIENTS_CORE = 1;
 
 /** Everybody came at once; what was owed then has left by now. */
 const WARM_UP_MS = 2_000;
+const FLOOR_WARM_UP_MS = 1_000;
 
 interface Load {
   clients: number;
@@ -57,6 +60,9 @@ async function measure(load: Load): Promise<string[]> {
   const sent = (name: string): number => after[name]! - before[name]!;
   const updates = changing * bodies * sent("time") * clients;
   const perUpdate = sent("sentBytes") / updates;
+  const cores = (useAfter.cpuSeconds - useBefore.cpuSeconds) / SECONDS;
+  const bytes = sent("sentBytes") / sent("sent");
+  const floor = await measureFloor(clients, bytes, sent("sent") / SECONDS);
   return [
     `${clients}${originals > 0 ? `, ${originals} of them originals` : ""}`,
     String(bodies),
@@ -70,10 +76,38 @@ async function measure(load: Load): Promise<string[]> {
     (sent("sent") / SECONDS / 1_000).toFixed(1),
     (sent("sentBytes") / SECONDS / clients / 1_000).toFixed(0),
     (100 * after.loss!).toFixed(2),
-    ((useAfter.cpuSeconds - useBefore.cpuSeconds) / SECONDS).toFixed(2),
+    cores.toFixed(2),
+    floor.toFixed(2),
+    (cores / floor).toFixed(1),
     useAfter.residentMb.toFixed(0),
     String(drops),
   ];
+}
+
+/** Cores that the bare loop needs for as many datagrams and their ACKs. */
+async function measureFloor(clients: number, bytes: number, hz: number): Promise<number> {
+  await using answering = new Program(
+    ["run", "--allow-net", "bench/world_floor.ts", "answer", String(clients)],
+    CLIENTS_CORE,
+  );
+  const ports: number[] = JSON.parse(await answering.line());
+  const words = [bytes, hz].map(Math.round).concat(ports).map(String);
+  await using floor = new Program(
+    ["run", "--allow-net", "bench/world_floor.ts", "send", ...words],
+    SERVER_CORE,
+  );
+  const counters = async (): Promise<Record<string, number>> => {
+    await floor.tell("counters");
+    return await floor.event("counters");
+  };
+  await pause(FLOOR_WARM_UP_MS);
+  const [before, useBefore] = [await counters(), floor.use()];
+  await pause((1_000 * SECONDS) / 2);
+  const [after, useAfter] = [await counters(), floor.use()];
+  floor.kill();
+  answering.kill();
+  const sent = after.sent! - before.sent!;
+  return (hz * (useAfter.cpuSeconds - useBefore.cpuSeconds)) / sent;
 }
 
 function pause(ms: number): Promise<void> {
@@ -94,6 +128,8 @@ const head = [
   "kB/s a client",
   "not acked %",
   "server cores",
+  "bare loop cores",
+  "ratio",
   "server MB",
   "queue drops",
 ];

@@ -1,5 +1,64 @@
 /**
- * netsync as a library: protocol engines to embed, and clients to play with.
+ * netsync as a library: clients to play with, servers to embed, and the engines inside of both.
+ *
+ * It needs Deno 2.4 or later with `--allow-net`, and `"unstable": ["net"]` in deno.json for UDP. Nothing here
+ * reads files, or talks to anybody before it is told to.
+ *
+ * | protocol | a client | a server in a few lines | the engine |
+ * | --- | --- | --- | --- |
+ * | sync: each sees everybody's state | {@linkcode SyncClient} | {@linkcode UdpHost} | {@linkcode createSyncServer} |
+ * | rendezvous: players behind routers meet | {@linkcode RendezvousPeer} | {@linkcode UdpHost} | {@linkcode createRendezvousServer} |
+ * | arena: players and bullets | {@linkcode ArenaClient} | {@linkcode UdpHost} | {@linkcode createArenaServer} |
+ * | events of your own, by name | {@linkcode EventClient} | {@linkcode EventServer} | {@linkcode createEchoServer}, an example |
+ * | messages with headers, over TCP | {@linkcode MessageClient} | {@linkcode MessageServer} | {@linkcode createMessageServer} |
+ * | world: objects that others mirror | {@linkcode WorldClient} | {@linkcode WorldServer} | {@linkcode createWorldServer} |
+ *
+ * **Play.** Each client says what it hears by events:
+ *
+ * ```ts
+ * import { SyncClient } from "@netsync/netsync";
+ *
+ * await using client = await SyncClient.connect("localhost:55555");
+ * client.on("joined", ({ id, state }) => console.log(`player ${id} is here: ${state}`));
+ * client.on("left", ({ id }) => console.log(`player ${id} is gone`));
+ * client.send(JSON.stringify({ x: 17 }));
+ * ```
+ *
+ * **Serve.** An engine decides, a host owns the socket and the clock:
+ *
+ * ```ts
+ * import { createSyncServer, openUdp, UdpHost } from "@netsync/netsync";
+ *
+ * const engine = createSyncServer({ firstSnapshotNumber: Date.now() * 1_000, stateBytesMax: 1_000 });
+ * const host = new UdpHost(engine, await openUdp({ port: 55_555 }), {
+ *   onEvent: (event) => event.kind === "joined" && console.log(`player ${event.id}`),
+ *   onFault: (error) => console.error(error),
+ * });
+ * Deno.addSignalListener("SIGINT", () => host.close());
+ * ```
+ *
+ * **Mirror a world.** What `step` changes is told to whoever watches:
+ *
+ * ```ts
+ * import { WorldServer } from "@netsync/netsync";
+ *
+ * const server = await WorldServer.listen({
+ *   port: 25_005,
+ *   tickRateHz: 30,
+ *   step(world, seconds): void {
+ *     if (world.objects.size === 0) world.spawn({ velocity: [seconds, 0, 0] });
+ *   },
+ * });
+ * console.log(server.addresses);
+ * ```
+ *
+ * **Engines.** Each is a state machine without sockets and clocks (see {@linkcode Engine}): datagrams, the time
+ * and chance go in, datagrams and events come out. The same goes in, the same comes out, so an hour of play is a
+ * loop in a test. What strangers send never throws: it is refused, with a reason out of a closed set, such as
+ * {@linkcode SyncRefusal}. What may grow has a limit, which is an option with its default at it; a number in the
+ * name of an option has its unit there (`silenceMs`, `stateBytesMax`, `rateHz`).
+ *
+ * None of the protocols encrypts, or knows who somebody is: SECURITY.md says what follows from that.
  *
  * @module
  */
@@ -9,6 +68,7 @@ export type { PeerTraffic } from "./hosts/traffic.ts";
 export { type UdpOptions, type UdpSocket } from "./hosts/udp.ts";
 export { type BadNetwork, simulateNetwork } from "./hosts/simulate_network.ts";
 export { type Impairment } from "./parts/impairment.ts";
+export type { Overspent } from "./parts/budget.ts";
 export { type PortOptions } from "./hosts/open_port.ts";
 export { type OutboxCounters } from "./hosts/outbox.ts";
 export type {
@@ -90,7 +150,13 @@ export {
   type EchoServer,
   type EchoServerOptions,
 } from "./protocols/echo/server.ts";
-export type { Client, Departure, HubMessage, HubRefusal } from "./protocols/events/hub.ts";
+export type {
+  Client,
+  Departure,
+  Heartbeat,
+  HubMessage,
+  HubRefusal,
+} from "./protocols/events/hub.ts";
 export type {
   EventFormat,
   FormatRefusal,

@@ -9,6 +9,24 @@ import { withFolder } from "./support/folder.ts";
 const ROOT = new URL("../", import.meta.url);
 const textOf = (path: string): Promise<string> => Deno.readTextFile(new URL(path, ROOT));
 
+Deno.test("tools/compile.ts gives the executable no more than SECURITY.md says", async () => {
+  const [, list] = /PERMISSIONS = \[([^\]]*)\]/.exec(await textOf("tools/compile.ts")) ?? [];
+  assertEquals([...list!.matchAll(/"(.*)"/g)].map(([, flag]) => flag), [
+    ...["--allow-net", "--allow-sys=networkInterfaces", "--allow-read", "--allow-write"],
+    "--no-prompt",
+  ]);
+});
+
+Deno.test("workflows take dependencies as they are locked, and ask what is known of them", async () => {
+  for (const name of ["check", "release", "audit"]) {
+    const text = await textOf(`.github/workflows/${name}.yml`);
+    assertMatch(text, /^permissions:\n {2}contents: read\n\n/m);
+    assertMatch(text, /deno install --frozen\n/);
+    assertMatch(text, /deno task audit( --strict)?\n/);
+    assertEquals(/deno install(?! --frozen)/.test(text), false);
+  }
+});
+
 /** Whether a program can be run; what its output says does not matter. */
 async function isThere(program: string, ...args: string[]): Promise<boolean> {
   const command = new Deno.Command(program, { args, stdout: "null", stderr: "null" });

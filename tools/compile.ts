@@ -8,14 +8,16 @@
  */
 
 /**
- * What the program needs, and nothing more. The second shows which addresses to give to friends; files are
- * read and written where an option names them.
+ * What the program may need, and nothing more. The second shows which addresses to give to friends; files are
+ * read and written where an option names them. What its options do not need it gives back as soon as they are
+ * read (lib/home/privileges.ts), and it never asks for more: a server has nobody who could answer.
  */
 const PERMISSIONS = [
   "--allow-net",
   "--allow-sys=networkInterfaces",
   "--allow-read",
   "--allow-write",
+  "--no-prompt",
 ];
 
 const [flag, target = Deno.build.target, ...rest] = Deno.args;

@@ -40,17 +40,6 @@ declare module "@std/cli/parse-args" {
   export function parseArgs(words: readonly string[], options?: ParseOptions): Args;
 }
 
-declare module "@std/fmt/colors" {
-  export function setColorEnabled(value: boolean): void;
-  export function getColorEnabled(): boolean;
-  export function bold(text: string): string;
-  export function dim(text: string): string;
-  export function red(text: string): string;
-  export function green(text: string): string;
-  export function yellow(text: string): string;
-  export function cyan(text: string): string;
-}
-
 declare module "@std/msgpack" {
   export function decode(bytes: Uint8Array): unknown;
   export function encode(value: unknown): Uint8Array<ArrayBuffer>;

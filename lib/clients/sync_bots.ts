@@ -212,7 +212,7 @@ class Bot {
   snapshotBytesMax = 0;
   skipped = 0;
 
-  /** Undefined when there was no answer before the deadline. */
+  /** Undefined when it was not in before the deadline. */
   static async connect(
     ip: string,
     { server, stateBytes, through }: SyncBotsOptions,
@@ -221,18 +221,26 @@ class Bot {
   ): Promise<Bot | undefined> {
     const bot = new Bot(stateBytes, onLatency);
     const socket = await openTowards([ip], { through });
-    const { promise: connected, resolve } = Promise.withResolvers<void>();
+    const connected = Promise.withResolvers<void>();
+    const shown = Promise.withResolvers<void>();
     const host = new UdpHost(bot.#engine, socket, {
       onEvent: (event) => {
-        if (event.kind === "connected") resolve();
-        else if (event.kind === "snapshot") bot.#onSnapshot(event.number, event.json);
+        if (event.kind === "connected") connected.resolve();
+        if (event.kind !== "snapshot") return;
+        shown.resolve();
+        bot.#onSnapshot(event.number, event.json);
       },
       onFault: reportError,
     });
     bot.#host = host;
     const peer = host.peerAt(ip, server.port);
     host.act((now) => bot.#engine.connect([peer], now));
-    if (await isTrueBefore(deadline, connected)) return bot;
+    // A server gives ids to more than it has places for; who is shown the states has one.
+    const isIn = connected.promise.then(() => {
+      bot.move();
+      return shown.promise;
+    });
+    if (await isTrueBefore(deadline, isIn)) return bot;
     await host.close();
     return undefined;
   }

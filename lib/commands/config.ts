@@ -1,10 +1,14 @@
 /** `netsync config check FILE`, `netsync config schema`: what may be in a config file. */
 import { formatHostPort } from "../hosts/address.ts";
+import type { FileNeed } from "../home/permission.ts";
+import { keepFor } from "../home/privileges.ts";
 import { printLine } from "../observe/output.ts";
 import { type Config, configSchema, readConfig } from "./config_file.ts";
 import { needFiles, orFail } from "./files.ts";
 import { ConfigError, type Options, UsageError } from "./options.ts";
 import { type Grammar, helpOf, readWords } from "./words.ts";
+
+const COMMAND = "netsync config check";
 
 /** Problems that are told; of more, how many. */
 const PROBLEMS_MAX = 20;
@@ -32,7 +36,8 @@ export async function run(words: readonly string[]): Promise<void> {
   if (what !== "check" || path === undefined || more.length > 0) {
     throw new UsageError("what of it? For example: netsync config check netsync.json");
   }
-  const { plans, values: { dashboard } } = await readConfigFile(path, "netsync config check");
+  keepFor([], [configNeed(path, COMMAND)]);
+  const { plans, values: { dashboard } } = await readConfigFile(path, COMMAND);
   printLine(`${path} is right. It runs:`);
   for (const { kind, port } of plans) {
     printLine(`  ${kind.title} on ${kind.transport} port ${port === 0 ? "(a free one)" : port}`);
@@ -50,7 +55,7 @@ export async function run(words: readonly string[]): Promise<void> {
  * @throws {CommandFailure} It cannot be read.
  */
 export async function readConfigFile(path: string, reader: string): Promise<Config> {
-  needFiles({ option: reader, use: "read", paths: [path] });
+  needFiles(configNeed(path, reader));
   const text = await orFail("", path, readText(path), "there is no such file");
   const read = readConfig(text);
   if (read.ok) return read.config;
@@ -60,6 +65,10 @@ export async function readConfigFile(path: string, reader: string): Promise<Conf
   const more = read.problems.length - told.length;
   if (more > 0) told.push(`and ${more} more`);
   throw new ConfigError([`${path}:`, ...told].join("\n  "));
+}
+
+function configNeed(path: string, reader: string): FileNeed {
+  return { option: reader, use: "read", paths: [path] };
 }
 
 async function readText(path: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { printable } from "../observe/printable.ts";
 import { MessageClient } from "../clients/message_client.ts";
 import type { HostPort } from "../hosts/address.ts";
+import { keepFor } from "../home/privileges.ts";
 import { printLine, writtenOutput } from "../observe/output.ts";
 import type { ClientEnd } from "../protocols/messages/client.ts";
 import type { Framing } from "../protocols/messages/connection.ts";
@@ -27,7 +28,9 @@ export async function connectedTo(
 ): Promise<MessageClient> {
   const client = new MessageClient({ framing, timeoutMs: CONNECT_TIMEOUT_MS });
   client.onDisconnect.addListener(onDisconnect);
+  keepFor(["opening"]);
   const { ok, reason } = await client.connect(hostname, port);
+  keepFor([]);
   if (!ok) throw new CommandFailure(reason);
   return client;
 }

@@ -2,9 +2,11 @@
 import { Recorder } from "../hosts/recorder.ts";
 import { anySeed, simulateNetwork } from "../hosts/simulate_network.ts";
 import { FileWriter } from "../observe/file_writer.ts";
+import { keepFor } from "../home/privileges.ts";
 import { printEvent, printLine } from "../observe/output.ts";
 import { type Impairment, LAG_MS_MAX } from "../parts/impairment.ts";
 import type { JsonObject } from "../parts/json.ts";
+import type { FileNeed } from "../home/permission.ts";
 import { needFiles, orFail } from "./files.ts";
 import { suggestionFor, textOption, UsageError, type Values } from "./options.ts";
 import { VERSION } from "./program.ts";
@@ -103,23 +105,31 @@ export interface Network extends AsyncDisposable {
   readonly simulation: Required<Simulation> | undefined;
 }
 
+/** Who is told of a recording that is not whole. */
+export interface RecordingTalk {
+  /** In words; and whether it is tried again. */
+  onProblem: (problem: string, isTriedAgain: boolean) => void;
+  /** Told its path when it could be written again. */
+  onMended?: (path: string) => void;
+}
+
 /** What a recording, which may be shown to others, does not tell: secrets, and where files are. */
 const UNTOLD: ReadonlySet<string> = new Set(["password", "record", "resume"]);
 
 /**
  * Makes ready to simulate and to record.
  *
- * @param onProblem Told in words when the recording is not whole.
+ * @param talk Told when the recording is not whole.
  * @throws {CommandFailure} The file cannot be had.
  */
 export async function openNetwork(
   { simulate, record, options, ...about }: NetworkPlan,
-  onProblem: (problem: string) => void,
+  talk: RecordingTalk,
 ): Promise<Network> {
   const { service, role } = about;
   const file = record === undefined
     ? undefined
-    : await openRecording(record, role === "server" ? service : `${service}-client`, onProblem);
+    : await openRecording(record, role === "server" ? service : `${service}-client`, talk);
   const told = Object.entries(options)
     .map(([name, value]) => [name, UNTOLD.has(name) ? "not told" : value]);
   const header = {
@@ -129,7 +139,10 @@ export async function openNetwork(
     options: Object.fromEntries(told),
   };
   const recorder = file &&
-    new Recorder(header, { write: (text) => file.write(text), onProblem });
+    new Recorder(header, {
+      write: (text) => file.write(text),
+      onProblem: (problem) => talk.onProblem(problem, false),
+    });
   const simulation = simulate && { ...simulate, seed: simulate.seed ?? anySeed() };
   const impaired = simulation && simulateNetwork(simulation);
   // What is recorded is what the engine hears and says, on whichever network.
@@ -166,13 +179,17 @@ export async function openClientNetwork(
   server: string | undefined,
 ): Promise<Network> {
   const { simulate, record, json } = values;
+  keepFor(
+    [service === "rendezvous" ? "chat" : "udp"],
+    record === undefined ? [] : [recordingNeed(record)],
+  );
   const problems: string[] = [];
   // Where a picture is shown, a line would be lost in it.
   const onProblem = (problem: string): void =>
     void (json ? printEvent("file-problem", { problem }) : problems.push(problem));
   const options = JSON.parse(JSON.stringify({ ...values, server })) as JsonObject;
   const plan: NetworkPlan = { simulate, record, service, role: "client", options };
-  const network = await openNetwork(plan, onProblem);
+  const network = await openNetwork(plan, { onProblem });
   if (network.simulation) tellSimulation(network.simulation, json);
   return {
     ...network,
@@ -200,12 +217,22 @@ export function simulationText(simulation: Required<Simulation>): string {
 async function openRecording(
   place: string,
   what: string,
-  onProblem: (problem: string) => void,
+  { onProblem, onMended }: RecordingTalk,
 ): Promise<FileWriter> {
   // Of a folder all of it must be allowed: the next name is another one.
-  needFiles({ option: "--record", use: "append", paths: [place] });
+  needFiles(recordingNeed(place));
   const path = /[/\\]$/.test(place) ? `${place}${newName(what)}` : place;
-  return await orFail("--record", path, FileWriter.open(path, { isNew: true, onProblem }));
+  const told = { onProblem, onMended: (): void => onMended?.(path) };
+  return await orFail(
+    "--record",
+    path,
+    FileWriter.open(path, { isNew: true, isPrivate: true, ...told }),
+  );
+}
+
+/** What a recording takes. */
+export function recordingNeed(place: string): FileNeed {
+  return { option: "--record", use: "append", paths: [place] };
 }
 
 /** `sync-2026-01-02T03-04-05Z-9f3c07aa.jsonl`: in the order of their making, and nobody else's. */

@@ -1,4 +1,5 @@
 /** `netsync replay FILE [HOST[:PORT]]`: what `--record` wrote down, once more. */
+import { keepFor } from "../home/privileges.ts";
 import { RecordingFile } from "../home/replay/recording_file.ts";
 import { formatHostPort, type HostPort } from "../hosts/address.ts";
 import { LOG_LEVELS } from "../observe/log.ts";
@@ -71,6 +72,7 @@ export async function run(words: readonly string[]): Promise<void> {
     throw new UsageError("--speed is for a server: without HOST nothing is waited for");
   }
   const file = await openFile(path);
+  keepFor(address === undefined ? [] : ["udp"]); // What is open is read without leave.
   try {
     await replay(file, values, address);
   } finally {

@@ -39,7 +39,7 @@ export class Door implements Controls {
   /** Whether nothing is heard of an address; asked for each datagram. */
   readonly isShutOut = (ip: string, port: number): boolean => {
     if (this.#options.bans.has(ip)) return true;
-    if (!this.#holds.hasAny(performance.now())) return false;
+    if (this.#holds.isEmpty || !this.#holds.hasAny(performance.now())) return false;
     return this.#holds.has(formatHostPort(normalizeIp(ip), port), performance.now());
   };
 

@@ -64,6 +64,8 @@ export interface HostedParts<Out> {
   readonly sayFarewell: ((now: number, out: Out) => void) | undefined;
   /** The last line. */
   readonly logStopped: () => void;
+  /** Called when the port is closed, whether that is said or not. */
+  readonly onClosed?: () => void;
 }
 
 /** One service, without the types that only it knows. */
@@ -89,11 +91,11 @@ export interface Hosted extends Omit<HostedParts<never>, OnlyInside> {
   close(options?: { isQuiet?: boolean }): Promise<void>;
 }
 
-type OnlyInside = "engine" | "host" | "figures" | "sayFarewell" | "logStopped";
+type OnlyInside = "engine" | "host" | "figures" | "sayFarewell" | "logStopped" | "onClosed";
 
 /** Puts a service with its engine and its host into the hands of those who look after it. */
 export function hostService<Out>(parts: HostedParts<Out>): Hosted {
-  const { engine, host, figures, sayFarewell, logStopped, ...known } = parts;
+  const { engine, host, figures, sayFarewell, logStopped, onClosed, ...known } = parts;
   const { name: service, title, transport, port, counts, lateness, roundTrips } = known;
   let closing: Promise<void> | undefined;
   const inAll = new Sampled();
@@ -156,6 +158,7 @@ export function hostService<Out>(parts: HostedParts<Out>): Hosted {
   async function close(isQuiet: boolean): Promise<void> {
     if (sayFarewell) host.act(sayFarewell);
     await host.close();
+    onClosed?.();
     if (!isQuiet) logStopped();
   }
 }

@@ -23,6 +23,8 @@ export interface ProcessFacts {
   startedAt: number;
   /** What it holds of memory; undefined where the system does not tell. */
   memoryBytes: number | undefined;
+  /** What JavaScript uses of it; undefined or left out where nobody looked. */
+  heapBytes?: number;
 }
 
 /**
@@ -57,7 +59,7 @@ interface Family {
 }
 
 function aboutProcess(facts: ProcessFacts): Family[] {
-  const { version, deno, os, arch, startedAt, memoryBytes } = facts;
+  const { version, deno, os, arch, startedAt, memoryBytes, heapBytes } = facts;
   const gauge = (name: string, help: string, value: number, labels: Labels = {}): Family => ({
     ...{ name, type: "gauge", help },
     samples: [{ labels, value }],
@@ -70,6 +72,9 @@ function aboutProcess(facts: ProcessFacts): Family[] {
     ...memoryBytes === undefined
       ? []
       : [gauge("process_resident_memory_bytes", "Resident memory size in bytes.", memoryBytes)],
+    ...heapBytes === undefined
+      ? []
+      : [gauge("netsync_heap_bytes", "What JavaScript uses of the memory, in bytes.", heapBytes)],
   ];
 }
 

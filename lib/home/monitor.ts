@@ -76,6 +76,11 @@ export class Monitor implements Disposable {
   }
 }
 
+/** What JavaScript uses of it: objects that live, and those that are not collected yet. */
+export function heapBytes(): number {
+  return Deno.memoryUsage().heapUsed;
+}
+
 /** What the process holds; undefined where the system does not tell. */
 export function memoryBytes(): number | undefined {
   try {

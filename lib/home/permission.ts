@@ -55,6 +55,11 @@ const NEEDS: Record<FileUse, readonly ("read" | "write")[]> = {
   read: ["read"],
 };
 
+/** What Deno must allow for a file that is used so. */
+export function leaveFor(use: FileUse): readonly ("read" | "write")[] {
+  return NEEDS[use];
+}
+
 function folderOf(path: string): string {
   const [folder = ""] = /^.*[/\\](?=[^/\\])/.exec(path) ?? [];
   if (folder === "") return ".";

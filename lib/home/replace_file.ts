@@ -17,7 +17,8 @@ export function replacedPaths(path: string): [string, string] {
  * Writes a file anew: to another file beside it, down to the disk, then in its place. A link is replaced
  * by a file.
  *
- * @param options `isPrivate`: nobody but this user may read it, where the system has such a thing.
+ * @param options `isPrivate`: nobody but this user may read it, where the system has such a thing. Otherwise
+ *   who might read the old one may read the new one.
  *
  * @throws {Deno.errors.NotFound} There is no such folder; and what else the system says. The file is as
  *   it was then.
@@ -43,7 +44,7 @@ export async function replaceFile(
 async function replace(path: string, bytes: Uint8Array, isPrivate: boolean): Promise<void> {
   const [, besides] = replacedPaths(path);
   try {
-    await writeDown(besides, bytes, isPrivate);
+    await writeDown(besides, bytes, isPrivate ? 0o600 : await modeOf(path));
     await renameOver(besides, path);
   } catch (error) {
     await Deno.remove(besides).catch(() => {}); // It may not even be there.
@@ -51,10 +52,19 @@ async function replace(path: string, bytes: Uint8Array, isPrivate: boolean): Pro
   }
 }
 
-async function writeDown(path: string, bytes: Uint8Array, isPrivate: boolean): Promise<void> {
+/** Undefined where there is no file, or no such thing as a mode. */
+async function modeOf(path: string): Promise<number | undefined> {
+  try {
+    const { mode } = await Deno.stat(path);
+    return mode === null ? undefined : mode & 0o777;
+  } catch {
+    return undefined;
+  }
+}
+
+async function writeDown(path: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
   // What is left of another time, or was put there by somebody, is not written into.
   await Deno.remove(path).catch(() => {});
-  const mode = isPrivate ? 0o600 : undefined;
   using file = await Deno.open(path, { write: true, createNew: true, mode });
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
   await file.sync();

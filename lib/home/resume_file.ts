@@ -81,8 +81,10 @@ export interface ResumeFileOptions {
   /** `sync` */
   service: string;
   save: () => Saved;
-  /** Told in words when it cannot be written: once, until it could again. */
-  onProblem: (problem: string) => void;
+  /** Told in words when it cannot be written, and whether it is tried again: once, until it could. */
+  onProblem: (problem: string, isTriedAgain: boolean) => void;
+  /** Called when it could again. */
+  onMended?: () => void;
 }
 
 /** Keeps a file up to date, in the background. */
@@ -121,6 +123,7 @@ export class ResumeFile implements AsyncDisposable {
     if (end !== "late") return;
     this.#options.onProblem(
       `the disk took nothing for ${END_MS / 1_000} s: the last moments may be missing there`,
+      false,
     );
   }
 
@@ -158,9 +161,12 @@ export class ResumeFile implements AsyncDisposable {
       // Whoever reads it knows what servers and clients keep from others.
       await replaceFile(path, `${head}\n${body}\n`, { isPrivate: true });
       this.#written = { head, body, at: now };
+      const wasProblem = this.#hasProblem;
       this.#hasProblem = false;
+      if (wasProblem) this.#options.onMended?.();
     } catch (error) {
-      if (!this.#hasProblem) onProblem(error instanceof Error ? error.message : String(error));
+      const problem = error instanceof Error ? error.message : String(error);
+      if (!this.#hasProblem) onProblem(problem, !isFinal);
       this.#hasProblem = true;
     }
     return busyMs;
@@ -173,7 +179,7 @@ export class ResumeFile implements AsyncDisposable {
     const found = await headOf(path, head.length);
     if (head === "" || found === "" || found === head || this.#isShared) return;
     this.#isShared = true;
-    onProblem("another program writes to it: give each netsync a file of its own");
+    onProblem("another program writes to it: give each netsync a file of its own", false);
   }
 }
 

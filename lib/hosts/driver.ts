@@ -44,12 +44,17 @@ export class Driver {
     try {
       call();
     } catch (error) {
-      this.faults++;
-      try {
-        this.#onFault(error);
-      } catch {
-        // Nobody to tell.
-      }
+      this.fault(error);
+    }
+  }
+
+  /** Counts and reports what the engine, or somebody who listens to it, threw. */
+  fault(error: unknown): void {
+    this.faults++;
+    try {
+      this.#onFault(error);
+    } catch {
+      // Nobody to tell.
     }
   }
 
@@ -107,8 +112,11 @@ export class Driver {
   }
 
   #deadline(): number {
-    let deadline = Infinity;
-    this.guard(() => deadline = this.#engine.nextDeadline());
-    return deadline;
+    try {
+      return this.#engine.nextDeadline();
+    } catch (error) {
+      this.fault(error);
+      return Infinity;
+    }
   }
 }

@@ -15,7 +15,7 @@ export interface SocketKind<S> {
   listen(hostname: string, port: number): S;
   /** Where it is. */
   addressOf(socket: S): Deno.NetAddr;
-  /** Whether a socket on `::` is for IPv4 too. */
+  /** Whether a socket on `::` is for IPv4 too. Rejects when that cannot be found out. */
   takesIpv4(): Promise<boolean>;
   /** Closes one. */
   close(socket: S): void;
@@ -68,12 +68,21 @@ async function openBothFamilies<S>(port: number, kind: SocketKind<S>): Promise<O
   try {
     return portOf(kind, [ipv6, kind.listen("0.0.0.0", kind.addressOf(ipv6).port)]);
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse && await kind.takesIpv4()) {
-      return portOf(kind, [ipv6], true);
-    }
+    const takesBoth = error instanceof Deno.errors.AddrInUse && await kind.takesIpv4()
+      .catch((reason) => {
+        kind.close(ipv6);
+        throw reason;
+      });
+    if (takesBoth) return portOf(kind, [ipv6], true);
     kind.close(ipv6);
     throw error;
   }
+}
+
+/** Whether this program, or the whole system, has as many files and sockets open as it may. */
+export function isOutOfFiles(error: unknown): boolean {
+  return Deno.build.os !== "windows" && error instanceof Error &&
+    /\(os error (23|24)\)/.test(error.message);
 }
 
 function portOf<S>(kind: SocketKind<S>, sockets: S[], takesBoth = false): OpenPort<S> {

@@ -2,9 +2,11 @@
 import type { Peer, StreamEnd, StreamEngine, StreamOutbox } from "../protocols/engine.ts";
 import { Gate, TcpConnection, type TcpTraffic } from "./connection.ts";
 import { Driver } from "./driver.ts";
-import { openPort, type PortOptions, type SocketKind } from "./open_port.ts";
+import { isOutOfFiles, openPort, type PortOptions, type SocketKind } from "./open_port.ts";
 import type { PeerTraffic } from "./traffic.ts";
 
+/** Accepts in a row that found the connection gone already; with more of them it does not spin. */
+const GONE_WITHOUT_PAUSE = 4_096;
 /** After an accept that failed for want of descriptors, or why ever. */
 const ACCEPT_PAUSE_MS = 100;
 /** How long a connection that ends may take to send what is queued and to be told so by the other end. */
@@ -34,7 +36,8 @@ const TCP: SocketKind<Deno.TcpListener> = {
       const conn = await Deno.connect({ hostname: "127.0.0.1", port: probe.addr.port });
       conn.close();
       return true;
-    } catch {
+    } catch (error) {
+      if (isOutOfFiles(error)) throw error;
       return false;
     } finally {
       probe.close();
@@ -203,16 +206,18 @@ export class TcpHost<Event> {
   }
 
   async #acceptFrom(listener: Deno.TcpListener): Promise<void> {
+    let goneInARow = 0;
     while (!this.#isClosing) {
       try {
         while (!this.#gate.isOpen) await this.#gate.opened;
         const conn = await listener.accept();
+        goneInARow = 0;
         this.#counters.accepted++;
         this.adopt(conn);
       } catch (error) {
         if (this.#isClosing) return;
         this.#counters.acceptErrors++;
-        if (isOneGone(error)) continue;
+        if (isOneGone(error) && ++goneInARow <= GONE_WITHOUT_PAUSE) continue;
         this.#driver.guard(() => this.#onAcceptFailure(error));
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
@@ -264,5 +269,7 @@ export class TcpHost<Event> {
 function isOneGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotConnected ||
     error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.ConnectionReset;
+    error instanceof Deno.errors.ConnectionReset ||
+    // On Windows the network name was deleted; Linux calls an error of its network so.
+    error instanceof Error && /\(os error 64\)/.test(error.message);
 }

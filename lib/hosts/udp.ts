@@ -8,8 +8,11 @@ import { type OutboxCounters, type OutboxPeer, PumpedOutbox } from "./outbox.ts"
 import { RECEIVE_BUFFER_BYTES } from "./receive_buffer.ts";
 import type { PeerTraffic } from "./traffic.ts";
 
-/** Receive errors in a row without a pause; beyond, a pause keeps the loop from spinning. */
-const RECEIVE_ERRORS_WITHOUT_PAUSE = 16;
+/**
+ * Receive errors in a row without a pause; beyond, a pause keeps the loop from spinning. On Windows each
+ * datagram to a player who is gone comes back as one, so that many stand between two that arrived.
+ */
+const RECEIVE_ERRORS_WITHOUT_PAUSE = 4_096;
 const RECEIVE_ERROR_PAUSE_MS = 100;
 
 /** One port for both address families: one socket or two, as the system has it. */
@@ -85,6 +88,8 @@ export interface UdpHostOptions<Event> {
   onFault?: (error: unknown) => void;
   /** Told why the system did not send a datagram of so many bytes. Default: it is only counted. */
   onSendFailure?: (error: unknown, bytes: number) => void;
+  /** Told why the system failed to receive, so many times in a row. Default: it is only counted. */
+  onReceiveFailure?: (error: unknown, inARow: number) => void;
   /** Told how much later than it was due something was done. */
   onLate?: (ms: number) => void;
   /** Told how long the engine took for a datagram. */
@@ -103,6 +108,7 @@ export class UdpHost<Event> {
   readonly #loops: Promise<void>[];
   readonly #isShutOut: UdpHostOptions<Event>["isShutOut"];
   readonly #onHandled: UdpHostOptions<Event>["onHandled"];
+  readonly #onReceiveFailure: UdpHostOptions<Event>["onReceiveFailure"];
   #closing: Promise<void> | undefined;
   #received = 0;
   #receivedBytes = 0;
@@ -124,6 +130,7 @@ export class UdpHost<Event> {
     this.#driver = driver;
     this.#isShutOut = options.isShutOut;
     this.#onHandled = options.onHandled;
+    this.#onReceiveFailure = options.onReceiveFailure;
     const onEvent = options.onEvent ?? ((): void => {});
     this.#outbox = new PumpedOutbox(
       (event) => driver.guard(() => onEvent(event)),
@@ -203,11 +210,13 @@ export class UdpHost<Event> {
         const [datagram, address] = await conn.receive(buffer);
         errorsInARow = 0;
         if (!this.#closed) this.#onDatagram(datagram, address as Deno.NetAddr, conn);
-      } catch {
+      } catch (error) {
         if (this.#closed) return;
         // Windows reports here that an earlier send reached a closed port. Nothing ends this loop.
         this.#receiveErrors++;
-        if (++errorsInARow > RECEIVE_ERRORS_WITHOUT_PAUSE) {
+        errorsInARow++;
+        this.#driver.guard(() => this.#onReceiveFailure?.(error, errorsInARow));
+        if (errorsInARow > RECEIVE_ERRORS_WITHOUT_PAUSE) {
           await new Promise((resolve) => setTimeout(resolve, RECEIVE_ERROR_PAUSE_MS));
         }
       }
@@ -215,15 +224,17 @@ export class UdpHost<Event> {
   }
 
   #onDatagram(datagram: Uint8Array, address: Deno.NetAddr, conn: Deno.DatagramConn): void {
+    // To look into an object of the system's takes as long as to find something in a Map: once is enough.
+    const { hostname, port } = address;
     this.#received++;
     this.#receivedBytes += datagram.length;
-    if (this.#isShutOut?.(address.hostname, address.port)) {
+    if (this.#isShutOut?.(hostname, port)) {
       this.#shutOut++;
       return;
     }
     const now = performance.now();
-    this.#driver.guard(() => {
-      const known = this.#peers.get(address.hostname, address.port);
+    try {
+      const known = this.#peers.get(hostname, port);
       const peer = known ?? new UdpPeer(conn, address);
       peer.heardAt = now;
       peer.received++;
@@ -233,7 +244,9 @@ export class UdpHost<Event> {
       } finally {
         if (!known && this.#engine.remembers(peer)) this.#peers.keep(peer);
       }
-    });
+    } catch (error) {
+      this.#driver.fault(error);
+    }
     this.#onHandled?.(performance.now() - now);
     this.#driver.arm(now);
   }

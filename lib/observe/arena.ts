@@ -61,18 +61,19 @@ export class ArenaObserver {
 
   /** Takes one event. */
   observe(event: ArenaEvent): void {
-    const { players } = this.#arena.census();
     switch (event.kind) {
       case "joined":
       case "continued":
       case "left": {
+        // Only here: to count everything is too much work for each datagram of a flood.
+        const { players } = this.#arena.census();
         const { kind, peer: { address }, ...facts } = event;
         this.counts[kind]++;
         const line = event.kind === "left" ? LEFT_LINES[event.reason] : HERE_LINES[event.kind];
         return this.#logger.info(line, { event: kind, address, players, ...facts });
       }
       case "refused":
-        return this.#refusals.add(event.reason, event.peer.address);
+        return this.#refusals.add(event.reason, event.peer);
       case "lagging":
         return this.#logger.warning(
           "sending takes longer than a tick: players are told {hz} times a second what moved " +

@@ -48,7 +48,7 @@ export class EchoObserver {
 
   /** Takes one event. */
   observe(event: EchoEvent): void {
-    if (event.kind === "refused") return this.#refusals.add(event.reason, event.peer.address);
+    if (event.kind === "refused") return this.#refusals.add(event.reason, event.peer);
     const { kind, peer: { address }, ...facts } = event;
     this.counts[kind]++;
     const properties = { event: kind, address, clients: this.#clients(), ...facts };

@@ -15,4 +15,9 @@ export const EVENT_REFUSALS: Record<FormatRefusal | HubRefusal, RefusalHint> = {
     hint: "too many clients from one address; raise --max-per-ip for more",
     level: "warning",
   },
+  rate: { hint: "too much from one address that plays no part", level: "warning" },
+  busy: {
+    hint: "too much from everywhere: a flood; those who are in are not touched",
+    level: "warning",
+  },
 };

@@ -21,8 +21,15 @@ export interface RollOver {
 export interface FileWriterOptions {
   /** Whether the file must not exist yet. Default: what it holds stays, and is added to. */
   isNew?: boolean;
-  /** Told in words, once, when writing fails; and again when it does after it went well in between. */
-  onProblem?: (problem: string) => void;
+  /** Whether nobody but this user may read it if it is made, where the system has such a thing. */
+  isPrivate?: boolean;
+  /**
+   * Told in words, once, when writing fails, and whether it is tried again; and again when it does after it
+   * went well in between.
+   */
+  onProblem?: (problem: string, isTriedAgain: boolean) => void;
+  /** Called when writing goes well after that. */
+  onMended?: () => void;
   /** When to try again after that. Default 5,000. */
   retryMs?: number;
   /** Queued at most. Default 4 MiB. */
@@ -40,7 +47,10 @@ export interface FileWriterOptions {
  */
 export class FileWriter {
   readonly #path: string;
-  readonly #onProblem: (problem: string) => void;
+  /** Of a file that is made. */
+  readonly #mode: number | undefined;
+  readonly #onProblem: (problem: string, isTriedAgain: boolean) => void;
+  readonly #onMended: () => void;
   readonly #retryMs: number;
   readonly #queuedBytesMax: number;
   readonly #rollOver: RollOver | undefined;
@@ -58,7 +68,9 @@ export class FileWriter {
 
   private constructor(path: string, options: FileWriterOptions) {
     this.#path = path;
+    this.#mode = options.isPrivate ? 0o600 : undefined;
     this.#onProblem = options.onProblem ?? ((): void => {});
+    this.#onMended = options.onMended ?? ((): void => {});
     this.#retryMs = options.retryMs ?? 5_000;
     this.#queuedBytesMax = options.queuedBytesMax ?? 4 * 1_024 * 1_024;
     this.#rollOver = options.rollOver;
@@ -121,7 +133,7 @@ export class FileWriter {
       const isLastTry = this.#closing !== undefined;
       try {
         await this.#writeSome();
-        this.#hasProblem = false;
+        this.#tellMended();
       } catch (error) {
         this.#closeFile();
         this.#tell(error);
@@ -182,12 +194,15 @@ export class FileWriter {
   async #open(isNew = false): Promise<void> {
     this.#closeFile();
     const how = isNew ? { createNew: true } : { create: true };
-    this.#file = await Deno.open(this.#path, { append: true, ...how });
+    this.#file = await Deno.open(this.#path, { append: true, mode: this.#mode, ...how });
     this.#fileBytes = await this.#file.seek(0, Deno.SeekMode.End); // `stat` would need to read.
   }
 
   /** Where that can be told: not on Windows, which keeps open files, and not without leave to read. */
   async #isDeleted(file: Deno.FsFile): Promise<boolean> {
+    const leave = { name: "read", path: this.#path } as const;
+    // In a terminal Deno would ask for it, and everything would wait for an answer.
+    if (Deno.permissions.querySync(leave).state !== "granted") return false;
     try {
       return (await file.stat()).nlink === 0;
     } catch {
@@ -209,9 +224,19 @@ export class FileWriter {
     this.#hasProblem = true;
     const reason = error instanceof Error ? error.message : String(error);
     try {
-      this.#onProblem(`cannot write ${this.#path}: ${reason}`);
+      this.#onProblem(`cannot write ${this.#path}: ${reason}`, !this.#closing);
     } catch {
       // Nobody to tell, and no reason to stop.
+    }
+  }
+
+  #tellMended(): void {
+    if (!this.#hasProblem) return;
+    this.#hasProblem = false;
+    try {
+      this.#onMended();
+    } catch {
+      // As above.
     }
   }
 

@@ -7,8 +7,10 @@ export interface LogFileOptions {
   bytesMax?: number;
   /** How many files there are, with the one that is written; from 1. Default {@link LOG_FILES_MAX}. */
   filesMax?: number;
-  /** Told in words, once, when writing fails. */
-  onProblem?: (problem: string) => void;
+  /** Told in words, once, when writing fails, and whether it is tried again. */
+  onProblem?: (problem: string, isTriedAgain: boolean) => void;
+  /** Called when writing goes well after that. */
+  onMended?: () => void;
   /** When to try again after that. Default 5,000. */
   retryMs?: number;
 }

@@ -25,6 +25,10 @@ const REFUSALS: Record<MessageRefusal, RefusalHint> = {
     level: "warning",
   },
   rate: { hint: "too many new connections from one address in a short time", level: "warning" },
+  busy: {
+    hint: "too many new connections from everywhere: a flood; clients are not touched",
+    level: "warning",
+  },
   memory: {
     hint: "too much of messages that are not whole, of all clients together",
     level: "warning",
@@ -93,7 +97,7 @@ export class MessagesObserver {
         return this.#logger.info(END_LINES[reason], { event: kind, address, clients, reason });
       }
       case "refused":
-        return this.#refusals.add(event.reason, address);
+        return this.#refusals.add(event.reason, event.peer);
       default:
         event satisfies never;
     }

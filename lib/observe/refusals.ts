@@ -27,8 +27,8 @@ export class RefusalLog<Reason extends string> {
     this.counts = none as Record<Reason, number>;
   }
 
-  /** Takes one refusal. */
-  add(reason: Reason, address: string): void {
+  /** Takes one refusal. The address is asked for only when there is something to say: making it is work. */
+  add(reason: Reason, peer: { readonly address: string }): void {
     this.counts[reason]++;
     const now = this.#now();
     const line = this.#lines.get(reason) ?? { loggedAt: -Infinity, unlogged: 0 };
@@ -37,6 +37,7 @@ export class RefusalLog<Reason extends string> {
     if (now - line.loggedAt < LINE_EVERY_MS) return;
     const { hint, level } = this.#hints[reason];
     const others = line.unlogged - 1;
+    const { address } = peer;
     this.#logger[level](
       others === 0
         ? "refused from {address}: {hint}"

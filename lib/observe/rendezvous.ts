@@ -42,6 +42,10 @@ const REFUSALS: Record<RendezvousRefusal, RefusalHint> = {
   elsewhere: { hint: "a refresh from another address than the host's", level: "warning" },
   self: { hint: "a player asked for itself", level: "warning" },
   rate: { hint: "too many requests from one address; raise --max-requests", level: "warning" },
+  busy: {
+    hint: "too many requests from everywhere: a flood; hosts are not touched",
+    level: "warning",
+  },
   "host-rate": {
     hint: "too many players ask for one host at once; raise --max-joins",
     level: "warning",
@@ -102,7 +106,7 @@ export class RendezvousObserver {
   /** Takes one event. */
   observe(event: RendezvousEvent): void {
     if (event.kind === "refused") {
-      return this.#refusals.add(event.reason, event.peer.address);
+      return this.#refusals.add(event.reason, event.peer);
     }
     const { kind, peer, ...facts } = event;
     this.counts[kind]++;

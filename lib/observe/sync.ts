@@ -35,8 +35,9 @@ const REFUSALS: Record<SyncRefusal, RefusalHint> = {
     hint: "too many clients from one address; raise --max-per-ip for more",
     level: "warning",
   },
-  "full-unverified": {
-    hint: "too many addresses asked for an id and then said nothing",
+  rate: { hint: "too many id requests from one address", level: "warning" },
+  busy: {
+    hint: "too many id requests from everywhere: a flood; those who play are not touched",
     level: "warning",
   },
 };
@@ -82,7 +83,7 @@ export class SyncObserver {
       case "restarted":
         return this.#tell(event);
       case "refused":
-        return this.#refusals.add(event.reason, event.peer.address);
+        return this.#refusals.add(event.reason, event.peer);
       case "lagging":
         return this.#logger.warning(
           "sending takes longer than the rate allows: players get about {hz} snapshots a second " +

@@ -52,6 +52,10 @@ export class WorldObserver {
         unknown: { hint: "a message of a type this server does not know", level: "debug" },
         stranger: { hint: "an ACK from an address that was sent nothing", level: "debug" },
         rate: { hint: "too many messages from one address", level: "warning" },
+        busy: {
+          hint: "too many messages from everywhere: a flood; clients are not touched",
+          level: "warning",
+        },
         full: { hint: "every place is taken; raise --max-clients for more", level: "warning" },
         "full-network": {
           hint: "too many clients from one address; raise --max-per-ip for more",
@@ -84,7 +88,7 @@ export class WorldObserver {
         return this.#logger.info(LEFT_LINES[reason], { event: "left", address, reason, clients });
       }
       case "refused":
-        return this.#refusals.add(event.reason, event.peer.address);
+        return this.#refusals.add(event.reason, event.peer);
       case "lagging":
         return this.#logger.warning(
           "sending takes too long: clients are told of {toldPercent} % of the ticks at once, and of " +

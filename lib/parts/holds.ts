@@ -13,6 +13,11 @@ export class Holds {
     this.#holdsMax = holdsMax;
   }
 
+  /** Whether none is kept, not even one whose time is over: then the time need not be asked. */
+  get isEmpty(): boolean {
+    return this.#ends.size === 0;
+  }
+
   /** Whether any address is held off now. */
   hasAny(now: number): boolean {
     return now < this.#lastEnd;

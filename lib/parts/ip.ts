@@ -8,7 +8,8 @@ const MAPPED_GROUPS = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /** An IPv4-mapped IPv6 address as the IPv4 address it is; any other as it stands. */
 export function normalizeIp(ip: string): string {
-  return MAPPED_IPV4.exec(ip)?.[1] ?? ip;
+  // Asked of the sender of each datagram in a flood: most addresses begin with a digit.
+  return ip.startsWith(":") ? MAPPED_IPV4.exec(ip)?.[1] ?? ip : ip;
 }
 
 /**

@@ -5,6 +5,8 @@ const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] =
   ...[0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d],
 ];
 
+const WHITE_SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
 /** A JSON object as it was read: the names come from outside, so ask with `Object.hasOwn`. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -26,6 +28,12 @@ export function parseJsonObject(utf8: Uint8Array, depthMax: number): JsonObject 
   } catch {
     return undefined;
   }
+}
+
+/** Whether bytes may be a JSON object, by the first of them: cheaper than to read them. */
+export function mayBeJsonObject(utf8: Uint8Array): boolean {
+  const [first] = utf8;
+  return first === OPEN_BRACE || (first !== undefined && WHITE_SPACE.has(first));
 }
 
 /** Counts brackets outside of texts. For bytes that are no JSON the answer means nothing. */

@@ -192,7 +192,8 @@ Deno.test("netsync --json prints JSON objects only, each with time, level and ev
   }
   for (const line of server.lines) {
     const facts = objectOf(line);
-    assert(facts?.time && facts.level && facts.event && facts.service === "sync", line);
+    const speaker = facts?.event === "permissions" ? "netsync" : "sync";
+    assert(facts?.time && facts.level && facts.event && facts.service === speaker, line);
   }
 });
 

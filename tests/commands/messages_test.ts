@@ -199,7 +199,8 @@ Deno.test("netsync messages --json prints JSON objects only, each with time, lev
   }
   for (const line of server.lines) {
     const facts = objectOf(line);
-    assert(facts?.time && facts.level && facts.event && facts.service === "messages", line);
+    const speaker = facts?.event === "permissions" ? "netsync" : "messages";
+    assert(facts?.time && facts.level && facts.event && facts.service === speaker, line);
   }
   assertEquals(server.errorLines, []);
 });

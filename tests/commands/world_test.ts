@@ -171,7 +171,8 @@ Deno.test("netsync world --json prints JSON objects only, each with time, level 
   }
   for (const line of server.lines) {
     const facts = objectOf(line);
-    assert(facts?.time && facts.level && facts.event && facts.service === "world", line);
+    const speaker = facts?.event === "permissions" ? "netsync" : "world";
+    assert(facts?.time && facts.level && facts.event && facts.service === speaker, line);
   }
   assertEquals(server.errorLines, []);
 });

@@ -94,6 +94,12 @@ Deno.test("metricsText() leaves out what is not measured", () => {
   assert(metricsText([service()], facts).includes('netsync_members{service="sync"} 2'));
 });
 
+Deno.test("metricsText() tells what JavaScript uses of the memory, where somebody looked", () => {
+  const text = metricsText([], { ...facts, heapBytes: 12_345_678 });
+  assertEquals(linesOf(text, "netsync_heap_bytes"), ["netsync_heap_bytes 12345678"]);
+  assert(!metricsText([], facts).includes("netsync_heap_bytes"));
+});
+
 Deno.test("metricsText() tells of the process, even without a service", () => {
   assertEquals(metricsText([], facts).split("\n").filter((line) => !line.startsWith("#")), [
     'netsync_build_info{version="0.1.0",deno="2.9.6",os="linux",arch="x86_64"} 1',

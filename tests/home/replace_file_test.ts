@@ -131,3 +131,17 @@ Deno.test({
     assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
   });
 });
+
+Deno.test("replaceFile() lets nobody read the new file who could not read the old one", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/kept`;
+    for (const mode of [0o600, 0o640]) {
+      await Deno.writeTextFile(path, "one");
+      await Deno.chmod(path, mode);
+      await replaceFile(path, "two");
+      assertEquals((await Deno.stat(path)).mode! & 0o777, mode);
+    }
+  });
+});

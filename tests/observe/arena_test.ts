@@ -61,10 +61,10 @@ Deno.test("ArenaObserver and EchoObserver have a hint for every refusal", () => 
   const ofArena = new ArenaObserver(loggerOf("arena"), arena, () => 0);
   const ofEcho = new EchoObserver(loggerOf("echo"), () => 0, () => 0);
   const reasons = Object.keys(ofArena.counts.refused) as ArenaRefusal[];
-  assertEquals(reasons.length, 8);
+  assertEquals(reasons.length, 10);
   for (const reason of reasons) ofArena.observe({ kind: "refused", peer: ada, reason });
   const others = Object.keys(ofEcho.counts.refused) as EchoRefusal[];
-  assertEquals(others.length, 9);
+  assertEquals(others.length, 10);
   for (const reason of others) ofEcho.observe({ kind: "refused", peer: ada, reason });
   assertEquals(log.records.length, reasons.length + others.length);
   for (const line of log.lines) assertMatch(line, /refused from 192\.0\.2\.7:5000: [a-z].{10}/);

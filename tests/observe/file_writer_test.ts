@@ -278,3 +278,28 @@ async function run(flags: string[], code: string): Promise<string> {
   const { stdout, stderr } = await child.output();
   return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
 }
+
+Deno.test(
+  "FileWriter does not try what it has no leave for: in a terminal Deno would ask, and all would wait",
+  {
+    permissions: { write: ["coverage"], read: false },
+  },
+  async () => {
+    await withFolder(async (folder) => {
+      const { stat } = Deno.FsFile.prototype;
+      let stats = 0;
+      Deno.FsFile.prototype.stat = function (): Promise<Deno.FileInfo> {
+        stats++;
+        return stat.call(this);
+      };
+      try {
+        const writer = await FileWriter.open(`${folder}/log`);
+        writer.write("one\n");
+        await writer.close();
+      } finally {
+        Deno.FsFile.prototype.stat = stat;
+      }
+      assertEquals(stats, 0);
+    });
+  },
+);

@@ -61,7 +61,7 @@ Deno.test("MessagesObserver has a hint for every refusal, and counts those it do
   let now = 0;
   const observer = new MessagesObserver(loggerOf("messages"), () => 0, () => now);
   const reasons = Object.keys(observer.counts.refused) as MessageRefusal[];
-  assertEquals(reasons.length, 9);
+  assertEquals(reasons.length, 10);
   for (const reason of reasons) {
     for (let time = 0; time < 3; time++) observer.observe({ kind: "refused", peer: ada, reason });
   }

@@ -114,13 +114,13 @@ Deno.test("RendezvousObserver logs a reason at most once in 10 s, with how many 
 Deno.test("RendezvousObserver has a line for every reason, a warning where something can be done", () => {
   const { observer, records } = setUp();
   const reasons = Object.keys(observer.counts.refused) as RendezvousRefusal[];
-  assertEquals(reasons.length, 19);
+  assertEquals(reasons.length, 20);
   for (const reason of reasons) observer.observe({ kind: "refused", peer: ada, reason });
   const quiet = records.filter(({ level }) => level === "debug");
   assertEquals(quiet.map(({ properties }) => properties.reason), [
     ...["oversize", "json", "type", "no-request", "short"],
   ]);
-  assertEquals(records.filter(({ level }) => level === "warning").length, 14);
+  assertEquals(records.filter(({ level }) => level === "warning").length, 15);
   for (const { message } of records) {
     assertMatch(message.map(String).join(""), /^refused from 192\.0\.2\.7:5000: \w.{15,}$/);
   }

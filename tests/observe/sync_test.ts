@@ -107,11 +107,11 @@ Deno.test("SyncObserver limits each reason by itself", () => {
 Deno.test("SyncObserver has a line for every reason, a warning where something can be done", () => {
   const { observer, records } = setUp();
   const reasons = Object.keys(observer.counts.refused) as SyncRefusal[];
-  assertEquals(reasons.length, 10);
+  assertEquals(reasons.length, 11);
   for (const reason of reasons) observer.observe({ kind: "refused", peer: ada, reason });
   const levels = records.map(({ properties, level }) => `${properties.reason} ${level}`);
   assertEquals(levels.filter((text) => text.endsWith(" debug")), ["short debug", "number debug"]);
-  assertEquals(levels.filter((text) => text.endsWith(" warning")).length, 8);
+  assertEquals(levels.filter((text) => text.endsWith(" warning")).length, 9);
   for (const { message } of records) {
     assertMatch(message.map(String).join(""), /^refused from 192\.0\.2\.7:5000: \w.{15,}$/);
   }

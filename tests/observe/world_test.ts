@@ -67,7 +67,7 @@ Deno.test("WorldObserver has a hint for every refusal, and warns of what can be 
   const observer = new WorldObserver(loggerOf("world"), worldServer(), () => 0);
   const { refused } = observer.counts;
   const reasons = Object.keys(refused) as WorldRefusal[];
-  assertEquals(reasons.length, 13);
+  assertEquals(reasons.length, 14);
   for (const reason of reasons) observer.observe({ kind: "refused", peer: ada, reason });
   for (const line of log.lines) {
     assertMatch(line, /refused from 192\.0\.2\.7:5000: [a-z0-9A-Z].{10}/);
@@ -75,7 +75,7 @@ Deno.test("WorldObserver has a hint for every refusal, and warns of what can be 
   const warnings = log.records.filter(({ level }) => level === "warning");
   assertEquals(
     warnings.map(({ properties }) => properties.reason),
-    ["rate", "full", "full-network"],
+    ["rate", "busy", "full", "full-network"],
   );
   assert(log.lines.some((line) => line.includes("raise --max-clients ")));
   assert(log.lines.some((line) => line.includes("raise --max-per-ip ")));

@@ -1,10 +1,10 @@
 /** The first lines of a process of services: what runs, and how it is reached. */
 import { formatHostPort } from "../../hosts/address.ts";
-import { localAddresses } from "../../hosts/local_addresses.ts";
-import { firewallLines, firewallSigns } from "../../home/firewall.ts";
+import { firewallLines } from "../../home/firewall.ts";
 import type { Hosted } from "../../home/hosted.ts";
 import { printLine } from "../../observe/output.ts";
 import { VERSION } from "../program.ts";
+import { lookAround, type Outlook } from "./outlook.ts";
 import type { Opened } from "./service_kind.ts";
 
 /** What something is about, and what it is. */
@@ -18,7 +18,7 @@ export function headlineOf(services: readonly Hosted[]): string {
 }
 
 /** How services are reached, and what to do with them. */
-export function rowsOf(opened: readonly Opened[]): Row[] {
+export function rowsOf(opened: readonly Opened[], outlook: Outlook = lookAround()): Row[] {
   const services = opened.map(({ hosted }) => hosted);
   const isAlone = services.length === 1;
   const open = services.filter(isOpenToOthers);
@@ -28,8 +28,8 @@ export function rowsOf(opened: readonly Opened[]): Row[] {
         ? ["listening on", listensOn(service)]
         : [service.name, `${service.title} on ${service.transport} ${listensOn(service)}`]
     ),
-    ...(open.length > 0 ? reachedAt(services, open) : []),
-    ...firewallLines(firewallSigns(open))
+    ...(open.length > 0 ? reachedAt(services, open, outlook.near) : []),
+    ...firewallLines({ ...outlook.firewall, ports: open })
       .map((line, index): Row => [index === 0 ? "firewall" : "", line]),
     ...opened.flatMap(({ hosted, rows }) =>
       rows(nearestOf(hosted))
@@ -38,19 +38,25 @@ export function rowsOf(opened: readonly Opened[]): Row[] {
   ];
 }
 
-function reachedAt(services: readonly Hosted[], open: readonly Hosted[]): Row[] {
+function reachedAt(
+  services: readonly Hosted[],
+  open: readonly Hosted[],
+  near: Outlook["near"],
+): Row[] {
   const isAlone = services.length === 1;
   // One that listens at one address alone is reached there, which the row before this one says.
   const here = isAlone ? services.filter(isEverywhere) : services;
-  const rows: Row[] = [["on your network", nearText(open, isAlone)], [FROM_OUTSIDE, farText(open)]];
+  const rows: Row[] = [
+    ["on your network", nearText(open, near, isAlone)],
+    [FROM_OUTSIDE, farText(open)],
+  ];
   if (here.length === 0) return rows;
   const texts = here.map((service) => named(service, nearestOf(service), isAlone));
   return [["on this computer", texts.join("  ")], ...rows];
 }
 
 /** At which addresses others of the same network find services. */
-function nearText(open: readonly Hosted[], isAlone: boolean): string {
-  const near = localAddresses();
+function nearText(open: readonly Hosted[], near: Outlook["near"], isAlone: boolean): string {
   const known = open.filter((service) => !isEverywhere(service) || near?.length);
   const ways = known.map((service) => ({ service, addresses: nearAddresses(service, near ?? []) }));
   const [only] = ways;

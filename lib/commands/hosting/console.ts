@@ -1,14 +1,13 @@
 /** The live view, where there is a terminal. */
 import { LiveConsole } from "../../home/console/console.ts";
-import { isInBackground } from "../../home/console/foreground.ts";
 import { VERSION } from "../program.ts";
 import type { House } from "./house.ts";
+import { hasConsole } from "./outlook.ts";
 
 /** Opens it, unless lines were asked for or there is no terminal: then undefined. */
 export function openConsole(house: House): LiveConsole | undefined {
-  const { values: { json, plain }, tail, monitor, rows, door, stop } = house;
-  const hasTerminal = Deno.stdout.isTerminal() && Deno.stdin.isTerminal();
-  if (json || plain || !hasTerminal || isInBackground()) return undefined;
+  const { values, outlook, tail, monitor, rows, door, stop } = house;
+  if (!hasConsole(values, outlook)) return undefined;
   const console = new LiveConsole({
     version: VERSION,
     controls: door,

@@ -1,8 +1,7 @@
 /** `--dashboard`: a page in a browser, and what scrapers read. */
 import type { Dashboard, Health } from "../../home/dashboard/dashboard.ts";
 import { formatHostPort } from "../../hosts/address.ts";
-import { localAddresses } from "../../hosts/local_addresses.ts";
-import { memoryBytes } from "../../home/monitor.ts";
+import { heapBytes, memoryBytes } from "../../home/monitor.ts";
 import { CommandFailure } from "../options.ts";
 import { VERSION } from "../program.ts";
 import type { House } from "./house.ts";
@@ -50,8 +49,14 @@ export async function openDashboard(house: House): Promise<OpenDashboard | undef
       ...{ isReadonly, controls: door, logTail: () => tail.lines },
       token: dashboardToken ?? newToken(),
       onProblem: (problem) => logger.warning("{problem}", { event: "dashboard", problem }),
+      onMended: () => logger.info("the dashboard is open again", { event: "dashboard-open" }),
       health,
-      metrics: () => metricsText(services, { ...FACTS, memoryBytes: memoryBytes() }),
+      metrics: () =>
+        metricsText(services, {
+          ...FACTS,
+          memoryBytes: memoryBytes(),
+          heapBytes: heapBytes(),
+        }),
     });
   } catch (error) {
     const { hostname, port } = address;
@@ -63,7 +68,7 @@ export async function openDashboard(house: House): Promise<OpenDashboard | undef
     watch.look(report, performance.now());
     dashboard.publish(report);
   });
-  rows.set("dashboard", urlsOf(dashboard.url, address.hostname));
+  rows.set("dashboard", urlsOf(dashboard.url, address.hostname, house.outlook.near));
   return {
     url: dashboard.url,
     close: () => dashboard.close(),
@@ -72,10 +77,10 @@ export async function openDashboard(house: House): Promise<OpenDashboard | undef
 }
 
 /** Where to open it; on all addresses also from other computers, and who is on the way can read along. */
-function urlsOf(url: string, hostname: string): string {
+function urlsOf(url: string, hostname: string, known: readonly string[] = []): string {
   if (/^(127\.|::1$)/.test(hostname)) return url;
   const { port } = new URL(url);
-  const near = hostname === "0.0.0.0" || hostname === "::" ? localAddresses() ?? [] : [];
+  const near = hostname === "0.0.0.0" || hostname === "::" ? known : [];
   const others = near.map((ip) =>
     url.replace(/\/\/[^/]+/, `//${formatHostPort(ip, Number(port))}`)
   );

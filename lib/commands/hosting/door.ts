@@ -4,7 +4,9 @@ import { Door, type DoorDeed } from "../../home/door.ts";
 import type { Hosted } from "../../home/hosted.ts";
 import { likelyRouters } from "../../home/port_mapping/addresses.ts";
 import { localAddresses } from "../../hosts/local_addresses.ts";
+import { BanKeeper } from "../../home/ban_keeper.ts";
 import { BanList } from "../../parts/ban_list.ts";
+import type { FileTalk } from "./file_talk.ts";
 import { openBans } from "./files.ts";
 
 /** Problems of a ban file told one by one; of many, how many more there are. */
@@ -23,7 +25,7 @@ export interface DoorNeeds {
   /** More may come. */
   services: readonly Hosted[];
   logger: Logger;
-  onProblem: (problem: string) => void;
+  talk: FileTalk;
   /** Told after everything that was done. */
   onDone: () => void;
 }
@@ -34,26 +36,28 @@ export interface DoorNeeds {
  * @throws {CommandFailure} The file cannot be had.
  */
 export async function openDoor(needs: DoorNeeds): Promise<OpenDoor> {
-  const { path, services, logger, onProblem, onDone } = needs;
+  const { path, services, logger, talk, onDone } = needs;
   const file = await openBans(path);
   const problems = file?.problems ?? [];
-  problems.slice(0, PROBLEMS_MAX).forEach(onProblem);
+  problems.slice(0, PROBLEMS_MAX).forEach((problem) => talk.onProblem(problem));
   const more = problems.length - PROBLEMS_MAX;
-  if (more > 0) onProblem(`${path}: and ${more} more lines that are no bans`);
+  if (more > 0) talk.onProblem(`${path}: and ${more} more lines that are no bans`);
   const bans = file?.list ?? new BanList();
-  let saving: Promise<void> | undefined;
+  const keeper = file && new BanKeeper(file, {
+    onProblem: (problem, isTriedAgain) =>
+      talk.onProblem(`--bans ${path}: ${problem}`, isTriedAgain),
+    onMended: () => talk.onMended(`--bans ${path}`),
+  });
   const door = new Door({
     bans,
     services,
-    onBansChanged(): void {
-      saving = file?.save().catch((error) => onProblem(`--bans ${path}: ${error.message}`));
-    },
+    onBansChanged: () => keeper?.save(),
     onDone(done): void {
       log(logger, done, path !== undefined);
       onDone();
     },
   });
-  return { door, bans, [Symbol.asyncDispose]: async () => await saving };
+  return { door, bans, [Symbol.asyncDispose]: async () => await keeper?.[Symbol.asyncDispose]() };
 }
 
 /** A kick is told by the service. */

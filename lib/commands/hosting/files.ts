@@ -5,6 +5,8 @@ import type { FileWriter } from "../../observe/file_writer.ts";
 import { logFilePaths, openLogFile } from "../../observe/log_file.ts";
 import type { FileNeed } from "../../home/permission.ts";
 import { orFail } from "../files.ts";
+import { recordingNeed } from "../network.ts";
+import type { FileTalk } from "./file_talk.ts";
 import type { Plan } from "./house.ts";
 import type { HostingValues } from "./options.ts";
 
@@ -26,7 +28,7 @@ export function fileNeedsOf(
       needs.push({ option: "--resume", use: "replace", paths: replacedPaths(resume) });
     }
     if (typeof record === "string") {
-      needs.push({ option: "--record", use: "append", paths: [record] });
+      needs.push(recordingNeed(record));
     }
   }
   return needs;
@@ -35,18 +37,18 @@ export function fileNeedsOf(
 /**
  * Opens the log file, if there is to be one.
  *
- * @param onProblem Told in words when it cannot be written.
+ * @param talk Told when it cannot be written.
  * @throws {CommandFailure} It cannot be had.
  */
 export async function openLog(
   path: string | undefined,
-  onProblem: (problem: string) => void,
+  { onProblem, onMended }: FileTalk,
 ): Promise<FileWriter | undefined> {
   if (path === undefined) return undefined;
   const open = async (): Promise<FileWriter> => {
     // Opening a pipe would wait for somebody who reads from it.
     if (await isOther(path)) throw new Error("it is no file");
-    return await openLogFile(path, { onProblem });
+    return await openLogFile(path, { onProblem, onMended: () => onMended(path) });
   };
   return await orFail("--log-file", path, open());
 }

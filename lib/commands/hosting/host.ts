@@ -1,6 +1,8 @@
 /** A process of services: until a signal says stop. */
 import type { Hosted } from "../../home/hosted.ts";
 import { Monitor } from "../../home/monitor.ts";
+import { keepFor } from "../../home/privileges.ts";
+import { SleepWatch } from "../../home/sleep_watch.ts";
 import { loggerOf } from "../../observe/log.ts";
 import { needFiles } from "../files.ts";
 import { CommandFailure } from "../options.ts";
@@ -17,10 +19,13 @@ import {
 import { openConsole } from "./console.ts";
 import { openDashboard } from "./dashboard.ts";
 import { openDoor } from "./door.ts";
+import { fileTalk } from "./file_talk.ts";
 import { fileNeedsOf } from "./files.ts";
 import type { House, Plan } from "./house.ts";
 import { openJournal } from "./journal.ts";
+import { jumpLog } from "./jumps.ts";
 import type { HostingValues } from "./options.ts";
+import { featuresOf, lookAround } from "./outlook.ts";
 import { openRouter } from "./router.ts";
 import { type OpenPlan, openPlan, type Place } from "./service.ts";
 
@@ -33,30 +38,40 @@ const NAME = "netsync";
  * @throws {CommandFailure} A port or a file cannot be had. What was open is closed again.
  */
 export async function host(plans: readonly Plan[], values: HostingValues): Promise<void> {
-  needFiles(...fileNeedsOf(plans, values));
+  const files = fileNeedsOf(plans, values);
+  needFiles(...files);
+  // From here on it may do no more than what was asked of it needs, before anybody can say anything to it.
+  const outlook = lookAround();
+  const features = featuresOf(plans.map(({ kind }) => kind.transport), values, outlook);
+  keepFor(["opening", ...features], files);
   await using stack = new AsyncDisposableStack();
   const stop = stopSignal();
   stack.defer(() => stop.ignore());
   const logger = loggerOf(NAME);
-  const onProblem = (problem: string): void =>
-    logger.warning("{problem}", { event: "file-problem", problem });
-  const journal = stack.use(await openJournal(values, plans.length > 1, onProblem));
+  const talk = fileTalk(logger);
+  const journal = stack.use(await openJournal(values, plans.length > 1, talk));
 
   const services: Hosted[] = [];
   const bans = (): string[] => [...open.bans];
+  const { onProblem } = talk;
   const monitor = stack.use(new Monitor({ version: VERSION, services, bans, onProblem }));
   const onDone = (): void => monitor.tell();
   const open = stack.use(
-    await openDoor({ path: values.bans, services, logger, onProblem, onDone }),
+    await openDoor({ path: values.bans, services, logger, talk, onDone }),
   );
   const { door } = open;
   const isMetered = values.dashboard !== undefined;
   const opened = await openPlans(plans, { stack, isShutOut: door.isShutOut, isMetered }, services);
 
-  const rows = new Rows(rowsOf(opened));
-  const house: House = { values, logger, tail: journal.tail, services, door, monitor, rows, stop };
+  stack.use(new SleepWatch({ onJump: jumpLog(logger) }));
+  const rows = new Rows(rowsOf(opened, outlook));
+  const { tail } = journal;
+  const house: House = {
+    ...{ values, outlook, logger, tail, services, door, monitor, rows, stop },
+  };
   const dashboard = stack.use(await openDashboard(house));
   await keepAll(opened, stack, services);
+  const permissions = keepFor(features, files);
   rows.set("stop", "Ctrl+C");
   const router = openRouter(house);
   const console = openConsole(house);
@@ -68,6 +83,9 @@ export async function host(plans: readonly Plan[], values: HostingValues): Promi
   } else {
     printFirstLines(headlineOf(services), rows.all);
   }
+  logger.debug("permissions that are left: {permissions}", {
+    ...{ event: "permissions", permissions: permissions.join(", ") || "none" },
+  });
 
   await stop.received;
   console?.close();

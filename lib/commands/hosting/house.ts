@@ -8,6 +8,7 @@ import type { Options, Values } from "../options.ts";
 import type { StopSignal } from "../stop_signal.ts";
 import type { Rows } from "./announce.ts";
 import type { HostingValues } from "./options.ts";
+import type { Outlook } from "./outlook.ts";
 import type { ServiceKind } from "./service_kind.ts";
 
 /** A service that is to run. */
@@ -21,6 +22,7 @@ export interface Plan {
 /** A process of services. */
 export interface House {
   readonly values: HostingValues;
+  readonly outlook: Outlook;
   /** For what no service says. */
   readonly logger: Logger;
   readonly tail: LogTail;

@@ -1,6 +1,7 @@
 /** Where the log lines of a process go: the output, a file, and whoever watches. */
 import { LogTail } from "../../home/log_tail.ts";
 import { configureLog } from "../../observe/log.ts";
+import type { FileTalk } from "./file_talk.ts";
 import { openLog } from "./files.ts";
 import type { HostingValues } from "./options.ts";
 
@@ -16,16 +17,16 @@ export interface Journal extends AsyncDisposable {
  * Begins to log, and to print.
  *
  * @param namesServices Whether lines say which service they are of.
- * @param onProblem Told in words when the log file cannot be written.
+ * @param talk Told when the log file cannot be written.
  * @throws {CommandFailure} The log file cannot be had.
  */
 export async function openJournal(
   { logLevel, logFile, json }: HostingValues,
   namesServices: boolean,
-  onProblem: (problem: string) => void,
+  talk: FileTalk,
 ): Promise<Journal> {
   const tail = new LogTail();
-  const file = await openLog(logFile, onProblem);
+  const file = await openLog(logFile, talk);
   const print = (output: boolean): void =>
     configureLog(logLevel, json, {
       ...{ output, namesServices },

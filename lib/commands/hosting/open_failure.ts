@@ -1,12 +1,9 @@
-/** What goes wrong between a service and its system, in plain words. */
+/** Why a service cannot begin, in plain words. */
 import type { Logger } from "@logtape/logtape";
-import { nowAndThen } from "../../hosts/now_and_then.ts";
+import { isOutOfFiles } from "../../hosts/open_port.ts";
 
 /** How a service is reached. */
 export type Transport = "UDP" | "TCP";
-
-/** The most that macOS sends in one datagram unless told otherwise: `net.inet.udp.maxdgram`. */
-const MACOS_DATAGRAM_BYTES_MAX = 9_216;
 
 /**
  * Why a port cannot be had, and what to do about it.
@@ -22,7 +19,8 @@ export function cannotOpen(
 ): string {
   if (error instanceof Deno.errors.AddrInUse) {
     return `${transport} port ${port} is in use, perhaps by another netsync: ` +
-      `stop that, or choose another port, for example ${port < 65_535 ? port + 1 : port - 1}`;
+      `stop that, or choose another port, for example ${port < 65_535 ? port + 1 : port - 1}; ` +
+      `who has it: ${whoHas(transport, port)}`;
   }
   if (error instanceof Deno.errors.PermissionDenied) {
     return `this system does not let you open ${transport} port ${port}: choose one from 1024 up`;
@@ -30,12 +28,25 @@ export function cannotOpen(
   if (error instanceof Deno.errors.NotCapable) {
     return "netsync may not use the network: start it with deno run --allow-net main.ts";
   }
-  if (hostname !== undefined) {
+  if (hostname !== undefined && !isOutOfFiles(error)) {
     return `${option} is not an address of this computer: leave it out to listen on ${
       option.startsWith("--host") ? "all" : "the usual one"
     }`;
   }
-  return `${transport} port ${port} cannot be opened: ${reasonOf(error)}`;
+  const hint = isOutOfFiles(error) ? "; start netsync after: ulimit -n 4096" : "";
+  return `${transport} port ${port} cannot be opened: ${reasonOf(error)}${hint}`;
+}
+
+/** What a user types to see which program has a port. */
+export function whoHas(transport: Transport, port: number, os: string = Deno.build.os): string {
+  switch (os) {
+    case "windows":
+      return `netstat -ano | findstr :${port}`; // The last column is a number that tasklist names.
+    case "linux":
+      return `sudo ss -Hlp${transport === "UDP" ? "u" : "t"}n sport = :${port}`;
+    default:
+      return `sudo lsof -nP -i ${transport}:${port}`;
+  }
 }
 
 /** Says that netsync has a bug. */
@@ -43,29 +54,7 @@ export function faultLog(logger: Logger): (error: unknown) => void {
   return (error) => logger.error("internal error: {error}", { event: "fault", error });
 }
 
-/** Says why datagrams are not sent. */
-export function sendFailureLog(logger: Logger): (error: unknown, bytes: number) => void {
-  return nowAndThen((error: unknown, bytes: number) => {
-    const reason = reasonOf(error);
-    const isTooLarge = Deno.build.os === "darwin" && bytes > MACOS_DATAGRAM_BYTES_MAX;
-    const hint = isTooLarge ? "; allow it: sudo sysctl -w net.inet.udp.maxdgram=65535" : "";
-    logger.warning(
-      "a datagram of {bytes} bytes could not be sent: {reason}{hint}",
-      { event: "send-failed", bytes, reason, hint },
-    );
-  });
-}
-
-/** Says why connections are not taken. */
-export function acceptFailureLog(logger: Logger): (error: unknown) => void {
-  return nowAndThen((error: unknown) =>
-    logger.warning(
-      "the system gives no more connections: {reason}; who is connected stays",
-      { event: "accept-failed", reason: reasonOf(error) },
-    )
-  );
-}
-
-function reasonOf(error: unknown): string {
+/** What the system says, in its words. */
+export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

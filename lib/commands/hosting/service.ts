@@ -8,6 +8,7 @@ import { orFail } from "../files.ts";
 import { anySeed } from "../../hosts/simulate_network.ts";
 import { openNetwork, type Simulation, simulationText } from "../network.ts";
 import { CommandFailure } from "../options.ts";
+import { fileTalk } from "./file_talk.ts";
 import type { Plan } from "./house.ts";
 import { optionsOf } from "./options.ts";
 import type { Opened, Opening } from "./service_kind.ts";
@@ -42,8 +43,7 @@ export async function openPlan({ kind, port, values }: Plan, place: Place): Prom
   const { host: hostname, statistics = 0, resume, simulate, record } = values as CommonValues;
   const { name, stack } = place;
   const logger = loggerOf(name);
-  const onProblem = (problem: string): void =>
-    logger.warning("{problem}", { event: "file-problem", problem });
+  const talk = fileTalk(logger);
   const found = resume === undefined ? undefined : await readFound(resume, kind.name);
   const saved = found?.kind === "saved" ? found.saved : undefined;
   // A recording can be replayed only if chance can be, too.
@@ -52,7 +52,7 @@ export async function openPlan({ kind, port, values }: Plan, place: Place): Prom
   const options = JSON.parse(JSON.stringify(Object.fromEntries(own))) as JsonObject;
   const { name: service } = kind;
   const network = stack.use(
-    await openNetwork({ simulate, record, service, role: "server", options, seed }, onProblem),
+    await openNetwork({ simulate, record, service, role: "server", options, seed }, talk),
   );
   const opened = await kind.open(values, {
     ...place,
@@ -83,7 +83,9 @@ export async function openPlan({ kind, port, values }: Plan, place: Place): Prom
       return await ResumeFile.open({
         ...{ path: resume, service },
         save: () => hosted.save()!,
-        onProblem: (problem) => onProblem(`--resume ${resume}: ${problem}`),
+        onProblem: (problem, isTriedAgain) =>
+          talk.onProblem(`--resume ${resume}: ${problem}`, isTriedAgain),
+        onMended: () => talk.onMended(`--resume ${resume}`),
       });
     },
   };

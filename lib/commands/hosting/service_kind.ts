@@ -20,13 +20,8 @@ import type {
   StreamEngine,
   StreamOutbox,
 } from "../../protocols/engine.ts";
-import {
-  acceptFailureLog,
-  cannotOpen,
-  faultLog,
-  sendFailureLog,
-  type Transport,
-} from "./open_failure.ts";
+import { Incidents } from "./incidents.ts";
+import { cannotOpen, faultLog, type Transport } from "./open_failure.ts";
 import { CommandFailure, type Options, type Values } from "../options.ts";
 
 /** What a service cannot know by itself. */
@@ -143,10 +138,12 @@ export function udpKind<O extends Options, Event>(
       const socket = await openUdp({ port, hostname, through }).catch((error) => {
         throw new CommandFailure(cannotOpen(error, "UDP", port, hostname));
       });
-      const host = new UdpHost(made.engine, socket, {
+      const incidents = new Incidents(logger, () => host.counters);
+      const { onSendFailure, onReceiveFailure } = incidents;
+      const host: UdpHost<Event> = new UdpHost(made.engine, socket, {
         onEvent: (event) => made.observer.observe(event),
         onFault: faultLog(logger),
-        onSendFailure: sendFailureLog(logger),
+        ...{ onSendFailure, onReceiveFailure },
         isShutOut,
         ...meters.listeners,
       });
@@ -159,7 +156,7 @@ export function udpKind<O extends Options, Event>(
       const { addresses } = socket;
       return openedOf({ ...definition, transport, addresses, port: socket.port }, made, host, {
         ...opening,
-        meters,
+        ...{ meters, incidents },
       });
     },
   };
@@ -182,10 +179,11 @@ export function tcpKind<O extends Options, Event>(
       const listener = await openTcp({ port, hostname }).catch((error) => {
         throw new CommandFailure(cannotOpen(error, "TCP", port, hostname));
       });
-      const host = new TcpHost(made.engine, {
+      const incidents = new Incidents(logger, () => host.counters);
+      const host: TcpHost<Event> = new TcpHost(made.engine, {
         onEvent: (event) => made.observer.observe(event),
         onFault: faultLog(logger),
-        onAcceptFailure: acceptFailureLog(logger),
+        onAcceptFailure: incidents.onAcceptFailure,
         isShutOut,
         ...meters.listeners,
       });
@@ -194,7 +192,7 @@ export function tcpKind<O extends Options, Event>(
       const { addresses } = listener;
       return openedOf({ ...definition, transport, addresses, port: listener.port }, made, host, {
         ...opening,
-        meters,
+        ...{ meters, incidents },
       });
     },
   };
@@ -240,7 +238,7 @@ function openedOf<Event, ServerEngine, Out>(
   known: Pick<Hosted, "title" | "transport" | "port" | "addresses"> & { name: string },
   made: Made<Event, ServerEngine, Out>,
   host: ServiceHost<Out>,
-  { name, logger, meters }: Opening & { meters: Meters },
+  { name, logger, meters, incidents }: Opening & { meters: Meters; incidents: Incidents },
 ): Opened {
   const { observer, engine, figures, sayFarewell, stopped, rows } = made;
   const { title, transport, port, addresses } = known;
@@ -261,6 +259,7 @@ function openedOf<Event, ServerEngine, Out>(
       const { visitors, counts } = observer;
       logger.info(stopped, { event: "stopped", visitors, ...counts, ...host.counters });
     },
+    onClosed: () => incidents[Symbol.dispose](),
   });
   return { hosted, rows };
 }

@@ -112,7 +112,7 @@ export class LiveConsole {
     return {
       ...{ version: this.#options.version, report: this.#report, rows: this.#rows },
       ...{ log: this.#log, logDropped: this.#logDropped, hasKeys: this.#hasKeys },
-      now: Date.now(),
+      now: performance.now(),
     };
   }
 

@@ -21,7 +21,7 @@ export interface Facts {
   readonly logDropped: number;
   /** Whether keys are heard. */
   readonly hasKeys: boolean;
-  /** In ms since 1970. */
+  /** In ms, on a clock that never runs back. */
   readonly now: number;
 }
 

@@ -40,6 +40,8 @@ export interface DashboardOptions {
   metrics?: () => string | Promise<string>;
   /** Told in words when the page cannot be had for a while. Default: nobody is. */
   onProblem?: (problem: string) => void;
+  /** Called when it can be had again. */
+  onMended?: () => void;
   /** For `/health`. Without it all is well as long as there is an answer. */
   health?: () => Health;
 }
@@ -165,6 +167,7 @@ class DashboardServer implements Dashboard {
       try {
         this.#server = this.#listen(this.port);
         isListening = true;
+        this.#options.onMended?.();
       } catch {
         isListening = false; // Not yet.
       }

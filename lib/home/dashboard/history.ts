@@ -28,6 +28,8 @@ export class History {
     for (const service of report.services) {
       const points = this.#points.get(service.service) ?? [];
       this.#points.set(service.service, points);
+      // The clock was set back: what was before is not of this time.
+      if ((points.at(-1)?.[0] ?? -Infinity) > report.time) points.length = 0;
       points.push(pointOf(report.time, service));
       if (points.length > POINTS_MAX) points.shift();
     }

@@ -74,6 +74,8 @@ const BULLETS_MS = 1_000 * BULLET_SECONDS;
 /** So many who left are remembered, so that a late list does not bring them back. */
 const DEPARTED_MAX = 1_024;
 const ACKED_MAX = 512;
+/** A server that names ever new players does not fill the memory; of more nothing is known. */
+const PLAYERS_MAX = 65_536;
 
 /** Which list told of something last, and when. */
 interface News {
@@ -217,8 +219,10 @@ class ArenaClientState implements ArenaClientEngine {
     now: number,
     out: Outbox<ArenaClientEvent>,
   ): void {
+    const hasRoom = this.#players.size < PLAYERS_MAX;
     const fresh = players.filter(({ number }) =>
-      !this.#departed.has(number) && !isOvertaken(sequence, now, this.#news.get(number))
+      !this.#departed.has(number) && !isOvertaken(sequence, now, this.#news.get(number)) &&
+      (hasRoom || this.#players.has(number))
     );
     for (const player of fresh) {
       this.#players.set(player.number, player);

@@ -5,8 +5,8 @@
  * who is there, and told to the others. Steps are counted from the first datagram on, and an input counts
  * from the step after its arrival: the same inputs make the same world, however late the steps are done.
  */
-import { Histogram } from "../../parts/histogram.ts";
-import { Metronome } from "../../parts/metronome.ts";
+import type { Histogram } from "../../parts/histogram.ts";
+import { Steps } from "../../parts/steps.ts";
 import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
 import { checkUnused, type PeerAt } from "../saved.ts";
 import { SEQUENCE_MAX } from "../events/delivery.ts";
@@ -104,9 +104,6 @@ const LEFT_AGAIN_MS = 1_000;
 /** When many left together: so many datagrams about it at once, and the next ones after a pause. */
 const LEFT_AGAIN_DATAGRAMS_MAX = 1_000;
 const LEFT_AGAIN_PAUSE_MS = 50;
-/** A server that is later than this lets time stand still, rather than be later still. */
-const CATCH_UP_MS = 250;
-const STALLED_EVERY_MS = 10_000;
 
 /** A server for the arena of udp-socket-server. */
 export function createArenaServer(options: ArenaServerOptions): ArenaServer {
@@ -135,32 +132,35 @@ function newPlayer(body: Body): Player {
 }
 
 class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
-  readonly lateness = new Histogram();
   readonly #world: World;
   readonly #hub: Hub<Action, ArenaEvent>;
   readonly #rounds: Rounds;
-  readonly #tickMs: number;
+  readonly #clock: Steps;
   readonly #players = new Map<Client, Player>();
   /** Who left, to be told once more; the first to leave first. */
   readonly #departed: { number: number; againAt: number }[] = [];
   #tellsAgainAt = -Infinity;
-  #metronome: Metronome | undefined;
-  /** Steps that were due so far, those that were left out included. */
-  #dueSteps = 0;
+  /** Steps that were done. */
   #steps = 0;
-  #stalledAt = -Infinity;
 
   constructor(options: ArenaServerOptions) {
     const { tickRateHz = 60, silenceMs = 35_000, playersMax = 512 } = options;
-    this.#tickMs = 1_000 / tickRateHz;
-    this.#world = new World(this.#tickMs / 1_000, options.random);
+    const tickMs = 1_000 / tickRateHz;
+    this.#clock = new Steps(tickMs);
+    this.#world = new World(tickMs / 1_000, options.random);
     this.#hub = new Hub(this, {
       silenceMs,
       clientsMax: playersMax,
       clientsPerNetworkMax: options.playersPerNetworkMax ?? 64,
+      // Who plays knows what everybody is sent, and must not know what somebody else has to ack.
+      firstSequence: () => Math.floor(options.random() * (SEQUENCE_MAX + 1)),
     });
     const bodyOf = (client: Client): Body => this.#players.get(client)!.body;
     this.#rounds = new Rounds(this.#hub, this.#world, bodyOf, tickRateHz);
+  }
+
+  get lateness(): Histogram {
+    return this.#clock.lateness;
   }
 
   census(): ArenaCensus {
@@ -182,10 +182,7 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<ArenaEvent>): void {
     // What was due before comes first, however late: an input counts from when it arrived.
     this.#runSteps(now, out);
-    const message = decodeClientMessage(datagram);
-    const refusal = message.kind === "refused"
-      ? message.reason
-      : this.#hub.receive(message, from, now, out);
+    const refusal = this.#receive(datagram, from, now, out);
     if (refusal) out.emit({ kind: "refused", peer: from, reason: refusal });
     this.#rounds.sendDue(now, out);
   }
@@ -248,6 +245,18 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   }
 
   // ---- who is there
+
+  #receive(
+    datagram: Uint8Array,
+    from: Peer,
+    now: number,
+    out: Outbox<ArenaEvent>,
+  ): ArenaRefusal | undefined {
+    const overspent = this.#hub.overspentBy(from, datagram.length, now);
+    if (overspent) return overspent;
+    const message = decodeClientMessage(datagram);
+    return message.kind === "refused" ? message.reason : this.#hub.receive(message, from, now, out);
+  }
 
   /** What it is told waits until it is heard. */
   #resume(peer: Peer, saved: SavedPlayer, now: number, out: Outbox<ArenaEvent>): boolean {
@@ -390,36 +399,21 @@ class Server implements ArenaServer, HubOwner<Action, ArenaEvent> {
   // ---- the simulation
 
   #nextStepAt(): number {
-    if (!this.#metronome || this.#world.isStill) return Infinity;
-    return this.#metronome.at(this.#dueSteps + 1);
+    return this.#world.isStill ? Infinity : this.#clock.nextAt() ?? Infinity;
   }
 
   /** Does the steps that are due. While nothing moves they change nothing, and are left out. */
   #runSteps(now: number, out: Outbox<ArenaEvent>): void {
-    const metronome = this.#metronome ??= new Metronome(now, this.#tickMs);
-    const due = metronome.by(now);
-    const lostSteps = due - this.#dueSteps - Math.ceil(CATCH_UP_MS / this.#tickMs);
-    if (this.#world.isStill) {
-      this.#dueSteps = Math.max(this.#dueSteps, due);
-    } else if (lostSteps > 0) {
-      this.#dueSteps += lostSteps;
-      this.#reportStall(lostSteps * this.#tickMs, now, out);
-    }
-    if (this.#dueSteps >= due) return;
-    while (this.#dueSteps < due) {
-      this.#dueSteps++;
-      this.#steps++;
-      this.lateness.record(now - metronome.at(this.#dueSteps));
+    if (this.#world.isStill) return this.#clock.skip(now);
+    const { count, stalledMs } = this.#clock.take(now);
+    if (stalledMs > 0) out.emit({ kind: "stalled", lostMs: stalledMs });
+    if (count === 0) return;
+    this.#steps += count;
+    for (let step = 0; step < count; step++) {
       this.#world.step();
       this.#rounds.onStep();
     }
     this.#rounds.tellOwn(now, out);
-  }
-
-  #reportStall(lostMs: number, now: number, out: Outbox<ArenaEvent>): void {
-    if (now - this.#stalledAt < STALLED_EVERY_MS) return;
-    this.#stalledAt = now;
-    out.emit({ kind: "stalled", lostMs });
   }
 }
 

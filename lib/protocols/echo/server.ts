@@ -7,18 +7,20 @@
  * The payload is JSON text inside JSON. The original does not read it, but writes it as JSON once more
  * when it repeats it: who hears it has to decode it twice. So do its clients, and so this.
  */
-import { Budget } from "../../parts/budget.ts";
+import { Budget, type Overspent } from "../../parts/budget.ts";
 import type { Engine, Member, Membership, Outbox, Peer } from "../engine.ts";
 import type { FormatRefusal, NamedEvent } from "../events/format.ts";
 import { type Client, type Departure, Hub, type HubOwner, type HubRefusal } from "../events/hub.ts";
+import { mayBeJsonObject } from "../../parts/json.ts";
 import { jsonFormat, jsonText } from "../events/json.ts";
 
 /**
  * Why a datagram had no effect: see {@link FormatRefusal} and {@link HubRefusal};
- * - `rate`: too many messages come from this network, or have to be repeated at all
+ * - `rate`: too many messages come from this network, or have to be repeated at all; or a network that is not
+ *   in asks for more than its share
  * - `too-long`: the reply would be longer than clients read
  */
-export type EchoRefusal = FormatRefusal | HubRefusal | "rate" | "too-long";
+export type EchoRefusal = FormatRefusal | HubRefusal | "too-long";
 
 /** What the server tells its host. */
 export type EchoEvent =
@@ -41,7 +43,10 @@ export interface EchoServerOptions {
   clientsPerNetworkMax?: number;
   /** Messages a second from one such network, and twice as many at once. Default 100. */
   messagesPerSecond?: number;
-  /** Datagrams a second that repeat something, and as many at once. Default 20,000. */
+  /**
+   * Datagrams a second that repeat something, and as many at once; one for each 256 bytes that it has.
+   * Default 20,000.
+   */
   repliesPerSecond?: number;
 }
 
@@ -53,7 +58,11 @@ export interface EchoServer extends Engine<EchoEvent>, Membership<Outbox<EchoEve
 
 /** The one event of this protocol. */
 const MESSAGE = "message";
+/** A longer reply counts as several: else a few long messages in forged names could fill any line. */
+const REPLY_BYTES = 256;
 const format = jsonFormat();
+/** Junk is no message, but so much of it is read at most. */
+const READINGS_PER_MESSAGE = 10;
 
 /** A server for the echo example of udp-socket-server. */
 export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
@@ -63,6 +72,8 @@ export function createEchoServer(options: EchoServerOptions = {}): EchoServer {
 class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
   readonly #hub: Hub<NamedEvent, EchoEvent>;
   readonly #messages: Budget;
+  /** Datagrams of those who are in that are read to see whether they are messages. */
+  readonly #readings: Budget;
   readonly #replies: Budget;
 
   constructor(options: EchoServerOptions) {
@@ -72,6 +83,11 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     this.#messages = new Budget({
       perSecond: messagesPerSecond,
       burst: Math.max(1, 2 * messagesPerSecond),
+      keysMax: 4_096,
+    });
+    this.#readings = new Budget({
+      perSecond: READINGS_PER_MESSAGE * messagesPerSecond,
+      burst: READINGS_PER_MESSAGE * Math.max(1, 2 * messagesPerSecond),
       keysMax: 4_096,
     });
     this.#replies = new Budget({
@@ -123,7 +139,7 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     const reply = encodeReply(payload);
     const listeners = this.clients.size;
     if (!reply) return out.emit({ kind: "refused", peer, reason: "too-long" });
-    if (!this.#replies.take("", now, listeners)) {
+    if (!this.#replies.take("", now, listeners * Math.ceil(reply.length / REPLY_BYTES))) {
       return out.emit({ kind: "refused", peer, reason: "rate" });
     }
     for (const { peer } of this.clients) out.send(peer, reply);
@@ -134,6 +150,12 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     out.emit({ kind: "left", peer, number, reason });
   }
 
+  /** What is not worth reading. Who is in shares with those of its network who are in, and nobody else. */
+  #overspentBy(datagram: Uint8Array, from: Peer, now: number): Overspent | undefined {
+    if (!this.#hub.remembers(from)) return this.#hub.overspentBy(from, datagram.length, now);
+    return this.#readings.take(from.network, now) ? undefined : "rate";
+  }
+
   /** Only a message that is well formed makes its sender known. */
   #refusalOf(
     datagram: Uint8Array,
@@ -141,6 +163,9 @@ class Server implements EchoServer, HubOwner<NamedEvent, EchoEvent> {
     now: number,
     out: Outbox<EchoEvent>,
   ): EchoRefusal | undefined {
+    if (!mayBeJsonObject(datagram)) return "syntax";
+    const overspent = this.#overspentBy(datagram, from, now);
+    if (overspent) return overspent;
     const message = format.decode(datagram);
     if (message.kind === "refused") return message.reason;
     if (message.kind !== "event" || message.name !== MESSAGE) return "event";

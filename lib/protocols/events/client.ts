@@ -57,6 +57,8 @@ class EventClientState implements EventClientEngine {
   readonly #attachment: Attachment;
   readonly #seen = new Recent(SEEN_MAX);
   #welcome: Welcome | undefined;
+  /** Of whom `#seen` is: the last one, also while it is lost. It may not have noticed. */
+  #lastWelcome: Welcome | undefined;
 
   constructor({ format, heartbeatMs = 2_000, silenceMs = 10_000 }: EventClientEngineOptions) {
     this.#format = format;
@@ -70,7 +72,8 @@ class EventClientState implements EventClientEngine {
   }
 
   connect(servers: readonly Peer[], now: number, out: Outbox<EventClientEvent>): void {
-    this.#forget();
+    this.#welcome = this.#lastWelcome = undefined;
+    this.#seen.clear();
     this.#attachment.begin(servers, now, out);
   }
 
@@ -85,7 +88,7 @@ class EventClientState implements EventClientEngine {
 
   advance(now: number, out: Outbox<EventClientEvent>): void {
     if (!this.#attachment.advance(now, out)) return;
-    this.#forget();
+    this.#welcome = undefined;
     out.emit({ kind: "disconnected" });
   }
 
@@ -127,13 +130,9 @@ class EventClientState implements EventClientEngine {
   #onWelcome(welcome: Welcome, out: Outbox<EventClientEvent>): void {
     const { number, server } = welcome;
     if (this.#welcome?.number === number && this.#welcome.server === server) return;
-    this.#seen.clear();
-    this.#welcome = welcome;
+    const last = this.#lastWelcome;
+    if (last?.number !== number || last.server !== server) this.#seen.clear();
+    this.#welcome = this.#lastWelcome = welcome;
     out.emit({ kind: "connected", number });
-  }
-
-  #forget(): void {
-    this.#welcome = undefined;
-    this.#seen.clear();
   }
 }

@@ -10,7 +10,13 @@
  * Whoever forges a sender's address cannot ack for it. So a victim gets little: a welcome, and what the
  * budget of its network allows. Loopback addresses cannot be forged from outside, and are believed.
  */
-import { Budget } from "../../parts/budget.ts";
+import {
+  Budget,
+  datagramsIn,
+  type Overspent,
+  type SharedBudget,
+  strangersDatagrams,
+} from "../../parts/budget.ts";
 import { Deadlines } from "../../parts/deadlines.ts";
 import { isLoopback } from "../../parts/ip.ts";
 import type { Member, Outbox, Peer } from "../engine.ts";
@@ -34,28 +40,44 @@ export type Departure = "silent" | "closed" | "displaced";
  * - `full`: every place is taken
  * - `full-network`: too many come from one IPv4 address or IPv6 /64 network
  * - `stranger`: an ack from an address that was sent nothing
+ * - `rate`: too much comes from one network that has shown nothing, or more than its share in a flood
+ * - `busy`: too much comes from everywhere
  */
-export type HubRefusal = "full" | "full-network" | "stranger";
+export type HubRefusal = "full" | "full-network" | "stranger" | Overspent;
+
+/** A client says that it is there; or a server says so in answer, for which there is no answer. */
+export interface Heartbeat {
+  /** What it is. */
+  readonly kind: "heartbeat";
+  /** There for a server's answer alone. */
+  readonly isAnswer?: true;
+}
 
 /** What all formats know; everything else is a message of the owner's. */
 export type HubMessage =
   | { readonly kind: "join" }
-  | { readonly kind: "heartbeat" }
+  | Heartbeat
   | { readonly kind: "ack"; readonly sequences: readonly number[] };
 
 /** Options of a {@link Hub}. */
 export interface HubOptions {
   /** A client that is not heard for so long is gone. */
   silenceMs: number;
-  /** Clients that are present; and those that are not yet, as many again. */
+  /** Clients that are present. */
   clientsMax: number;
-  /** Clients of one IPv4 address or IPv6 /64 network. */
+  /** Clients of one IPv4 address or IPv6 /64 network that are present, and those that are not yet, each. */
   clientsPerNetworkMax: number;
+  /**
+   * Those that are not present yet, of all networks; in a flood the more there are, the more time each has to
+   * answer. Default 8 for each of `clientsMax`.
+   */
+  unprovedMax?: number;
   /** Whether clients ack what asks for it. Default true. Otherwise nobody can prove anything. */
   hasAcks?: boolean;
   /**
    * Gives where the sequence numbers of the next client begin: each has a row of its own, and so can tell
-   * a copy from what bears the same number much later. Default: all share one row, as in the arena.
+   * a copy from what bears the same number much later, and nobody knows the numbers of somebody else. Default:
+   * all share one row.
    */
   firstSequence?: () => number;
 }
@@ -79,6 +101,9 @@ export interface HubOwner<Message, Event> {
 }
 
 const UNPROVED_MS = 10_000;
+/** A host this late was asleep. */
+const ASLEEP_MS = 1_000;
+const UNPROVED_PER_PLACE = 8;
 /** Somebody present for so long without an ack makes room, when every place is taken. */
 const TRIAL_MS = 5_000;
 /**
@@ -88,7 +113,7 @@ const TRIAL_MS = 5_000;
 const ON_THE_WAY_MAX = 8;
 const ON_THE_WAY_UNPROVED_MAX = 2;
 /** So many numbers a client may try before one of them is right: whoever forges its address has to guess. */
-const FIRST_ACKS_MAX = 256;
+const FIRST_ACKS_MAX = 64;
 /** What a network is sent while its clients are present, but have acked nothing, in bytes; */
 const TRIAL_BUDGET = { perSecond: 2_000, burst: 16_000, keysMax: 4_096 };
 /** and of reliable messages, which the others must not crowd out. */
@@ -119,16 +144,24 @@ class Session implements Client {
   }
 }
 
+/** Those of one network. */
+interface Network {
+  present: number;
+  /** In the order of their coming. */
+  readonly unproved: Set<Session>;
+}
+
 /** Who is connected to an event server, and what is on its way to them. */
 export class Hub<Message extends { kind: string }, Event> {
   readonly #owner: HubOwner<Message, Event>;
-  readonly #options: HubOptions & { hasAcks: boolean };
+  readonly #options: HubOptions & { hasAcks: boolean; unprovedMax: number };
   /** The row that clients share who have none of their own. */
   #sequence = new Sequence();
   readonly #sessions = new Map<Peer, Session>();
   readonly #unproved = new Set<Session>();
   readonly #present = new Set<Session>();
-  readonly #networks = new Map<string, number>();
+  readonly #networks = new Map<string, Network>();
+  readonly #strangers: SharedBudget;
   readonly #silences = new Deadlines<Session>();
   readonly #deliveries = new Deadlines<Session>();
   readonly #trialBudget = new Budget(TRIAL_BUDGET);
@@ -138,7 +171,9 @@ export class Hub<Message extends { kind: string }, Event> {
 
   constructor(owner: HubOwner<Message, Event>, options: HubOptions) {
     this.#owner = owner;
-    this.#options = { hasAcks: true, ...options };
+    const unprovedMax = UNPROVED_PER_PLACE * options.clientsMax;
+    this.#options = { hasAcks: true, unprovedMax, ...options };
+    this.#strangers = strangersDatagrams({ placesPerNetwork: options.clientsPerNetworkMax });
   }
 
   /** Those who are present, in the order of their coming. */
@@ -166,6 +201,16 @@ export class Hub<Message extends { kind: string }, Event> {
     let sum = 0;
     for (const { delivery } of this.#sessions.values()) sum += delivery.size;
     return sum;
+  }
+
+  /**
+   * Why a datagram from there is not worth reading; undefined when it is. To be asked before.
+   *
+   * Who is present pays nothing here, so no flood of others keeps it from playing.
+   */
+  overspentBy(peer: Peer, bytes: number, now: number): Overspent | undefined {
+    if (this.#sessions.get(peer)?.isPresent) return undefined;
+    return this.#strangers.take(peer.network, now, datagramsIn(bytes));
   }
 
   /**
@@ -239,20 +284,18 @@ export class Hub<Message extends { kind: string }, Event> {
     now: number,
   ): Client | undefined {
     if (this.#sessions.has(peer)) return undefined;
-    const { clientsMax, clientsPerNetworkMax } = this.#options;
-    const neighbours = this.#networks.get(peer.network) ?? 0;
-    const places = isPresent ? this.#present : this.#unproved;
-    if (neighbours >= clientsPerNetworkMax || places.size >= clientsMax) return undefined;
-    const session = new Session(peer, number, this.#sequence, isBelieved || isLoopback(peer.ip));
+    const { clientsMax, clientsPerNetworkMax, unprovedMax } = this.#options;
+    const { present = 0, unproved } = this.#networks.get(peer.network) ?? {};
+    const neighbours = isPresent ? present : unproved?.size ?? 0;
+    const hasPlace = isPresent
+      ? this.#present.size < clientsMax
+      : this.#unproved.size < unprovedMax;
+    if (neighbours >= clientsPerNetworkMax || !hasPlace) return undefined;
+    const session = new Session(peer, number, this.#rowOf(), isBelieved || isLoopback(peer.ip));
     session.isUnheard = true;
-    this.#sessions.set(peer, session);
-    this.#networks.set(peer.network, neighbours + 1);
-    places.add(session);
-    this.#silences.set(session, now + UNPROVED_MS);
+    this.#enter(session, now);
     if (!isPresent) return session;
-    session.isPresent = true;
-    session.presentAt = now;
-    this.#heard(session, now);
+    this.#becomePresent(session, now);
     return session;
   }
 
@@ -261,12 +304,8 @@ export class Hub<Message extends { kind: string }, Event> {
     const session = client as Session;
     if (session.isPresent || !this.#isOpen(session)) return;
     // Who makes room may take others along.
-    if (!this.#makeRoom(now, out) || !this.#isOpen(session)) return;
-    session.isPresent = true;
-    session.presentAt = now;
-    this.#unproved.delete(session);
-    this.#present.add(session);
-    this.#heard(session, now);
+    if (this.#obstacleFor(session.peer, now, out) || !this.#isOpen(session)) return;
+    this.#becomePresent(session, now);
     this.#owner.onPresent(session, now, out);
   }
 
@@ -292,14 +331,9 @@ export class Hub<Message extends { kind: string }, Event> {
   close(client: Client, reason: Departure, now: number, out: Outbox<Event>): void {
     const session = client as Session;
     if (!this.#isOpen(session)) return;
-    this.#sessions.delete(session.peer);
-    const others = this.#networks.get(session.peer.network)! - 1;
-    if (others === 0) this.#networks.delete(session.peer.network);
-    else this.#networks.set(session.peer.network, others);
+    this.#leave(session);
     this.#silences.delete(session);
     this.#deliveries.delete(session);
-    this.#unproved.delete(session);
-    this.#present.delete(session);
     session.delivery.close();
     this.#owner.onGone(session, reason, now, out);
   }
@@ -312,6 +346,7 @@ export class Hub<Message extends { kind: string }, Event> {
 
   /** Does what is due. */
   advance(now: number, out: Outbox<Event>): void {
+    if (now - this.nextDeadline() >= ASLEEP_MS) this.#excuseAll(now);
     for (let session; (session = this.#silences.takeDue(now));) {
       this.close(session, "silent", now, out);
     }
@@ -329,42 +364,102 @@ export class Hub<Message extends { kind: string }, Event> {
   }
 
   #admit(peer: Peer, now: number, out: Outbox<Event>): Session | HubRefusal {
-    const { clientsMax, clientsPerNetworkMax } = this.#options;
-    const neighbours = this.#networks.get(peer.network) ?? 0;
-    if (neighbours >= clientsPerNetworkMax) return "full-network";
-    if (!this.#makeRoom(now, out)) return "full";
-    // Who is slow to answer makes room: a flood of forged addresses keeps nobody out who answers at once.
-    const [eldest] = this.#unproved;
-    if (eldest && this.#unproved.size >= clientsMax) this.close(eldest, "displaced", now, out);
-    const { firstSequence, hasAcks } = this.#options;
+    const obstacle = this.#obstacleFor(peer, now, out);
+    if (obstacle) return obstacle;
+    const { clientsPerNetworkMax, hasAcks, unprovedMax } = this.#options;
+    const neighbours = this.#networks.get(peer.network)?.unproved;
+    if (neighbours) this.#displaceEldest(neighbours, clientsPerNetworkMax, now, out);
+    this.#displaceEldest(this.#unproved, unprovedMax, now, out);
     const isBelieved = !hasAcks || isLoopback(peer.ip);
-    const sequence = firstSequence ? new Sequence(firstSequence()) : this.#sequence;
-    const session = new Session(peer, this.#nextNumber++, sequence, isBelieved);
-    this.#sessions.set(peer, session);
-    this.#networks.set(peer.network, (this.#networks.get(peer.network) ?? 0) + 1);
-    this.#unproved.add(session);
-    this.#silences.set(session, now + UNPROVED_MS);
+    const session = new Session(peer, this.#nextNumber++, this.#rowOf(), isBelieved);
+    this.#enter(session, now);
     this.#owner.onAdmitted(session, now, out);
     return session;
   }
 
-  /** Whether there is a place among those who are present; somebody who never acks loses one. */
-  #makeRoom(now: number, out: Outbox<Event>): boolean {
-    if (this.#present.size < this.#options.clientsMax) return true;
+  #enter(session: Session, now: number): void {
+    const { network } = session.peer;
+    const known = this.#networks.get(network) ?? { present: 0, unproved: new Set() };
+    this.#networks.set(network, known);
+    this.#sessions.set(session.peer, session);
+    this.#unproved.add(session);
+    known.unproved.add(session);
+    this.#silences.set(session, now + UNPROVED_MS);
+  }
+
+  #becomePresent(session: Session, now: number): void {
+    session.isPresent = true;
+    session.presentAt = now;
+    const network = this.#networks.get(session.peer.network)!;
+    this.#unproved.delete(session);
+    network.unproved.delete(session);
+    this.#present.add(session);
+    network.present++;
+    this.#heard(session, now);
+  }
+
+  #leave(session: Session): void {
+    const network = this.#networks.get(session.peer.network)!;
+    this.#sessions.delete(session.peer);
+    this.#unproved.delete(session);
+    network.unproved.delete(session);
+    if (this.#present.delete(session)) network.present--;
+    if (network.present + network.unproved.size === 0) this.#networks.delete(session.peer.network);
+  }
+
+  /** What keeps one more from there from being present; somebody who never acks loses its place. */
+  #obstacleFor(
+    { network }: Peer,
+    now: number,
+    out: Outbox<Event>,
+  ): "full" | "full-network" | undefined {
+    const { clientsMax, clientsPerNetworkMax } = this.#options;
+    const isNeighbour = ({ peer }: Session): boolean => peer.network === network;
+    const neighbours = this.#networks.get(network)?.present ?? 0;
+    if (neighbours >= clientsPerNetworkMax && !this.#displaceIdle(isNeighbour, now, out)) {
+      return "full-network";
+    }
+    if (this.#present.size < clientsMax) return undefined;
+    return this.#displaceIdle((): boolean => true, now, out) ? undefined : "full";
+  }
+
+  /** Takes the place of somebody who is present and never acks. */
+  #displaceIdle(isMeant: (session: Session) => boolean, now: number, out: Outbox<Event>): boolean {
     for (const session of this.#present) {
-      if (session.isBelieved || now - session.presentAt < TRIAL_MS) continue;
+      if (session.isBelieved || now - session.presentAt < TRIAL_MS || !isMeant(session)) continue;
       this.close(session, "displaced", now, out);
       return true;
     }
     return false;
   }
 
+  /** Who is slow to answer makes room: a flood of forged addresses keeps nobody out who answers soon. */
+  #displaceEldest(
+    unproved: ReadonlySet<Session>,
+    most: number,
+    now: number,
+    out: Outbox<Event>,
+  ): void {
+    const [eldest] = unproved;
+    if (eldest && unproved.size >= most) this.close(eldest, "displaced", now, out);
+  }
+
   #heard(session: Session, now: number): void {
     if (!session.isPresent) return; // It could be anybody, and has its time.
-    const { silenceMs } = this.#options;
-    const patienceMs = session.isBelieved ? silenceMs : Math.min(silenceMs, UNPROVED_MS);
-    this.#silences.set(session, now + patienceMs);
+    this.#silences.set(session, now + this.#patienceMs(session));
     session.delivery.heard();
+  }
+
+  /** Nobody could be heard, and heartbeats may be half a minute apart. */
+  #excuseAll(now: number): void {
+    for (const session of this.#present) {
+      this.#silences.set(session, now + this.#patienceMs(session));
+    }
+  }
+
+  #patienceMs({ isBelieved }: Session): number {
+    const { silenceMs } = this.#options;
+    return isBelieved ? silenceMs : Math.min(silenceMs, UNPROVED_MS);
   }
 
   #acked(
@@ -409,6 +504,12 @@ export class Hub<Message extends { kind: string }, Event> {
   #mayBeSent(session: Session, bytes: number, now: number, budget: Budget): boolean {
     const { isBelieved, isUnheard, peer } = session;
     return !isUnheard && (isBelieved || budget.take(peer.network, now, bytes));
+  }
+
+  /** The numbers of what the next client has to ack. */
+  #rowOf(): Sequence {
+    const { firstSequence } = this.#options;
+    return firstSequence ? new Sequence(firstSequence()) : this.#sequence;
   }
 
   #isOpen(session: Session): boolean {

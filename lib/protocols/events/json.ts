@@ -44,8 +44,9 @@ function decode(datagram: Uint8Array): Incoming {
   const numbered = sequence === undefined ? {} : { sequence };
   switch (name) {
     case "join":
-    case "heartbeat":
       return { kind: name };
+    case "heartbeat":
+      return p === true ? { kind: name, isAnswer: true } : { kind: name };
     case "ack":
       return Array.isArray(p) && p.every(isCount) ? { kind: "ack", sequences: p } : NO_SHAPE;
     case "welcome": {
@@ -83,6 +84,8 @@ function nameAndPayload(message: Outgoing): [name: string, payload: Payload] {
       return ["welcome", [message.number, message.server]];
     case "ack":
       return ["ack", message.sequences];
+    case "heartbeat":
+      return [message.kind, message.isAnswer ?? null];
     default:
       return [message.kind, null];
   }

@@ -116,7 +116,9 @@ class PackedFormat implements EventFormat {
       case PACKET.join:
         return { kind: "join" };
       case PACKET.heartbeat:
-        return { kind: "heartbeat" };
+        return nestedValue(packet.payload) === true
+          ? { kind: "heartbeat", isAnswer: true }
+          : { kind: "heartbeat" };
       case PACKET.ack: {
         const sequences = sequencesOf(packet.payload);
         return sequences ? { kind: "ack", sequences } : { kind: "refused", reason: "shape" };
@@ -185,6 +187,8 @@ function encodePayload(message: Outgoing): Uint8Array {
       return new MsgpackWriter().array(2).integer(message.number).integer(message.server).take();
     case "event":
       return write(new MsgpackWriter(), message.payload, 0).take();
+    case "heartbeat":
+      return write(new MsgpackWriter(), message.isAnswer ?? null, 0).take();
     default:
       return new MsgpackWriter().nil().take();
   }

@@ -116,12 +116,7 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
   }
 
   receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<EventServerEvent>): void {
-    const message = this.#format.decode(datagram);
-    const refusal = message.kind === "refused"
-      ? message.reason
-      : message.kind === "welcome"
-      ? "event" // That is for servers to say.
-      : this.#hub.receive(message, from, now, out);
+    const refusal = this.#receive(datagram, from, now, out);
     if (refusal) out.emit({ kind: "refused", peer: from, reason: refusal });
   }
 
@@ -200,7 +195,7 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
 
   /** So clients know that the server is there. */
   onHeartbeat(client: Client, out: Outbox<EventServerEvent>): void {
-    out.send(client.peer, this.#format.encode({ kind: "heartbeat" }));
+    out.send(client.peer, this.#format.encode({ kind: "heartbeat", isAnswer: true }));
   }
 
   onMessage(
@@ -217,6 +212,21 @@ class Server implements EventServerEngine, HubOwner<NamedEvent, EventServerEvent
   onGone(client: Client, reason: Departure, _now: number, out: Outbox<EventServerEvent>): void {
     this.#welcomes.delete(client);
     if (client.isPresent) out.emit({ kind: "disconnected", client, reason });
+  }
+
+  #receive(
+    datagram: Uint8Array,
+    from: Peer,
+    now: number,
+    out: Outbox<EventServerEvent>,
+  ): EventRefusal | undefined {
+    const overspent = this.#hub.overspentBy(from, datagram.length, now);
+    if (overspent) return overspent;
+    const message = this.#format.decode(datagram);
+    if (message.kind === "refused") return message.reason;
+    const isServers = message.kind === "welcome" ||
+      (message.kind === "heartbeat" && message.isAnswer);
+    return isServers ? "event" : this.#hub.receive(message, from, now, out);
   }
 
   /** What it hears before its welcome, a client takes for the word of a server of before. */

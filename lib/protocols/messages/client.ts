@@ -171,7 +171,7 @@ class MessageClientState implements MessageClientEngine {
   }
 
   #end(reason: ClientEnd, out: MessageClientOutbox): void {
-    this.#server!.connection.end();
+    this.#server!.connection.close();
     this.#server = undefined;
     out.emit({ kind: "disconnected", reason });
   }

@@ -106,9 +106,15 @@ export class Connection {
     return this.#outgoing.send(envelope, now, out);
   }
 
-  /** Nothing is heard any more. */
+  /** Nothing is heard any more; what waits may still be sent. */
   end(): void {
     this.#isOver = true;
+  }
+
+  /** It is over: nothing is heard, and nothing is sent any more, also if it is just hearing something. */
+  close(): void {
+    this.end();
+    this.#outgoing.clear();
   }
 
   #hear(out: StreamOutbox<unknown>, heard: Heard): WireRefusal | undefined {

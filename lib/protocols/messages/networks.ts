@@ -1,12 +1,17 @@
 /** What clients of one network share, and what each of them and all together may cost. */
-import { Budget } from "../../parts/budget.ts";
+import {
+  Budget,
+  type Overspent,
+  type SharedBudget,
+  strangersDatagrams,
+} from "../../parts/budget.ts";
 
 /** Why a network gets no further connection. */
 export type NetworkRefusal =
   /** It has all that it may have. */
   | "full-network"
-  /** It opened too many in a short time. */
-  | "rate";
+  /** `rate`: it opened too many in a short time. `busy`: so did all together. */
+  | Overspent;
 
 /** How far ahead of its rate somebody may be with what it says. */
 const BURST_MS = 1_000;
@@ -83,6 +88,7 @@ export class Network {
 export class Networks {
   readonly #connectionsMax: number;
   readonly #openings: Budget;
+  readonly #strangers: SharedBudget;
   readonly #networks = new Map<string, Network>();
   /** How many made the server send something in this second, and in the one before. */
   #second = -Infinity;
@@ -97,6 +103,7 @@ export class Networks {
       burst: connectionsMax,
       keysMax: NETWORKS_MAX,
     });
+    this.#strangers = strangersDatagrams({ placesPerNetwork: connectionsMax });
   }
 
   /** Lets one more connection of a network in, or says why not. */
@@ -105,6 +112,8 @@ export class Networks {
     const network = this.#networks.get(name) ?? new Network(now);
     if (network.connections >= this.#connectionsMax) return "full-network";
     if (!this.#openings.take(name, now)) return "rate";
+    const overspent = this.#strangers.take(name, now);
+    if (overspent) return overspent;
     this.#networks.set(name, network);
     network.enter();
     return network;

@@ -191,6 +191,12 @@ export class Outgoing {
     while (this.isWaiting) this.#writeNext(out);
   }
 
+  /** The connection is over: what waits will never be sent. */
+  clear(): void {
+    while (this.isWaiting) this.#waiting.shift();
+    this.#waitingBytes = 0;
+  }
+
   #writeNext(out: StreamOutbox<unknown>): void {
     const envelope = this.#waiting.shift()!;
     const text = envelope.text as Uint8Array;

@@ -110,8 +110,12 @@ const MIB = 2 ** 20;
  */
 const PENDING_BYTES_MAX = 64 * MIB;
 const PENDING_MESSAGES_MAX = 4;
+/** A host this late was asleep, and heard nobody. */
+const ASLEEP_MS = 1_000;
 /** Whoever has not been heard out for so long makes room for others, when it is needed. */
 const BEHIND_MS_MAX = 5_000;
+/** Whoever has not said anything for so long, too. */
+const MUTE_MS_MAX = 2_000;
 /** Of a message, what counts as one that is sent. */
 const DELIVERY_BYTES = 1_024;
 const GONE: Sent = {
@@ -137,6 +141,9 @@ interface Entry {
   isLeaving: boolean;
   /** What of it is not whole, as it was last counted. */
   pendingBytes: number;
+  readonly openedAt: number;
+  /** It has not said anything yet. */
+  isMute: boolean;
 }
 
 class MessageServerState implements MessageServerEngine {
@@ -202,7 +209,7 @@ class MessageServerState implements MessageServerEngine {
       out.emit({ kind: "refused", peer, reason: network });
       return out.close(peer);
     }
-    if (this.#entries.size >= this.#connectionsMax && !this.#makeRoom(now, out)) {
+    if (this.#entries.size >= this.#connectionsMax && !this.#makeRoom(network, now, out)) {
       network.leave();
       out.emit({ kind: "refused", peer, reason: "full" });
       return out.close(peer);
@@ -218,6 +225,8 @@ class MessageServerState implements MessageServerEngine {
       behindSince: Infinity,
       isLeaving: false,
       pendingBytes: 0,
+      openedAt: now,
+      isMute: true,
     };
     this.#entries.set(peer, entry);
     this.#setReading(peer, entry, this.#isReading, now, out);
@@ -230,6 +239,7 @@ class MessageServerState implements MessageServerEngine {
     const entry = this.#entries.get(from);
     if (!entry) return;
     entry.heardAt = now;
+    entry.isMute = false;
     entry.network.bytes.charge(chunk.length * this.#msPerByte, now);
     this.#pauseIfInDebt(from, entry, now, out);
     this.#hear(
@@ -253,12 +263,16 @@ class MessageServerState implements MessageServerEngine {
   }
 
   advance(now: number, out: MessageOutbox): void {
+    const wasAsleep = now - this.#deadlines.next() >= ASLEEP_MS;
     for (let peer: Peer | undefined; (peer = this.#deadlines.takeDue(now));) {
       const entry = this.#entries.get(peer)!;
       // Who is not read has not been silent.
       if (entry.isReading && entry.heardAt + this.#idleMs <= now) {
-        this.#drop(peer, "idle", out);
-        continue;
+        if (!wasAsleep) {
+          this.#drop(peer, "idle", out);
+          continue;
+        }
+        entry.heardAt = now; // What it said meanwhile is still to be read.
       }
       this.#advance(peer, entry, now, out);
     }
@@ -357,13 +371,27 @@ class MessageServerState implements MessageServerEngine {
   /**
    * Sends somebody away who said so much that it has not been heard out for long, and may be gone unnoticed:
    * of all who wait for their own messages, not for those of their network, the one with the most to say.
+   * Otherwise one who never said anything, and has more neighbours than the newcomer: who opens connections
+   * only to hold them keeps nobody out.
    */
-  #makeRoom(now: number, out: MessageOutbox): boolean {
-    const peer = this.#mostPending(({ behindSince, account }) =>
-      account.paidUntil > now && now - behindSince >= BEHIND_MS_MAX
-    );
+  #makeRoom(newcomers: Network, now: number, out: MessageOutbox): boolean {
+    const peer =
+      this.#mostPending(({ behindSince, account }) =>
+        account.paidUntil > now && now - behindSince >= BEHIND_MS_MAX
+      ) ?? this.#mostCrowdedMute(newcomers, now);
     if (peer) this.#refuse(peer, "rate", out);
     return peer !== undefined;
+  }
+
+  #mostCrowdedMute(newcomers: Network, now: number): Peer | undefined {
+    let most = newcomers.connections;
+    let found: Peer | undefined;
+    for (const [peer, { isMute, openedAt, network: { connections } }] of this.#entries) {
+      if (!isMute || connections <= most || now - openedAt < MUTE_MS_MAX) continue;
+      most = connections;
+      found = peer;
+    }
+    return found;
   }
 
   #mostPending(isMeant: (entry: Entry) => boolean = (): boolean => true): Peer | undefined {
@@ -456,7 +484,7 @@ class MessageServerState implements MessageServerEngine {
     const entry = this.#entries.get(peer);
     if (!entry) return;
     this.#pendingBytes -= entry.pendingBytes;
-    entry.connection.end();
+    entry.connection.close();
     if (this.#heardLast === peer) this.#heardLast = undefined;
     this.#entries.delete(peer);
     this.#deadlines.delete(peer);

@@ -14,13 +14,22 @@
  * again by themselves. Nobody has proved anything about an address, so no address is sent more than
  * three times the bytes of the request that is the reason, and each host so many introductions a second.
  */
-import { Budget } from "../../parts/budget.ts";
+import {
+  Budget,
+  datagramsIn,
+  type Overspent,
+  type SharedBudget,
+  strangersBytes,
+  strangersDatagrams,
+} from "../../parts/budget.ts";
+import { mayBeJsonObject } from "../../parts/json.ts";
 import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
 import { checkUnused, type PeerAt } from "../saved.ts";
 import { type Dialect, isRequest, type Message, type ServerInfo } from "./message.ts";
 import { type Registration, Registry } from "./registry.ts";
 import { readHosts, writeHosts } from "./saved.ts";
 import {
+  DATAGRAM_BYTES_MAX,
   decode,
   encode,
   isAuthentic,
@@ -39,7 +48,8 @@ import {
  * - `incomplete`: a request of dialect 1 without a key it needs; answered with an error
  * - `elsewhere`: a refresh or drop from an address that is not the host's
  * - `self`: a player who asks for itself
- * - `rate`: too many requests from this IP address
+ * - `rate`: too many requests from this IP address, or more than its share in a flood
+ * - `busy`: too many requests from everywhere; hosts are not touched
  * - `host-rate`: too many players ask for this host at once
  * - `full`, `full-network`: no more registrations, no more from this IP address
  * - `short`: the answer would be more than three times as long as the request
@@ -54,7 +64,7 @@ export type RendezvousRefusal =
   | "incomplete"
   | "elsewhere"
   | "self"
-  | "rate"
+  | Overspent
   | "host-rate"
   | "full"
   | "full-network"
@@ -85,7 +95,7 @@ export interface RendezvousServerOptions {
   registrationsMax?: number;
   /** Names of one IPv4 address or IPv6 /64 network at most. Default 64. */
   registrationsPerNetworkMax?: number;
-  /** Requests of one network a second; three times as many at once. Default 30. */
+  /** Requests of one network a second, of its hosts and of all others each; three times as many at once. Default 30. */
   requestsPerSecond?: number;
   /** Introductions to the hosts of one network a second; three times as many at once. Default 20. */
   introductionsPerSecond?: number;
@@ -152,6 +162,11 @@ class Server implements RendezvousServer {
   readonly #options: Required<RendezvousServerOptions>;
   readonly #registry = new Registry();
   readonly #requests: Budget;
+  readonly #hostsRequests: Budget;
+  readonly #strangers: SharedBudget;
+  /** Hosts have proved nothing either; but they have one of their own. */
+  readonly #hosts: SharedBudget;
+  readonly #replies: SharedBudget;
   readonly #introductions: Budget;
   /** In the order in which they are due. */
   #repeats: Repeat[] = [];
@@ -166,6 +181,11 @@ class Server implements RendezvousServer {
       validSecondsMax: options.validSecondsMax ?? 3_600,
     };
     this.#requests = budgetOf(this.#options.requestsPerSecond);
+    this.#hostsRequests = budgetOf(this.#options.requestsPerSecond);
+    const placesPerNetwork = this.#options.registrationsPerNetworkMax;
+    this.#strangers = strangersDatagrams({ placesPerNetwork });
+    this.#hosts = strangersDatagrams({ placesPerNetwork });
+    this.#replies = strangersBytes({ placesPerNetwork });
     this.#introductions = budgetOf(this.#options.introductionsPerSecond);
   }
 
@@ -174,12 +194,16 @@ class Server implements RendezvousServer {
   }
 
   receive(datagram: Uint8Array, from: Peer, now: number, out: Outbox<RendezvousEvent>): void {
+    // Cheap before dear: JSON is read, and hashed, only for those who may ask.
+    if (datagram.length > DATAGRAM_BYTES_MAX) return refuse(from, "oversize", out);
+    if (!mayBeJsonObject(datagram)) return refuse(from, "json", out);
+    const overspent = this.#overspentBy(from, datagram.length, now);
+    if (overspent) return refuse(from, overspent, out);
     const decoded = decode(datagram);
     if (decoded.kind === "refused") return refuse(from, decoded.reason, out);
     if (decoded.kind === "letter" && !isRequest(decoded.message)) {
       return refuse(from, "no-request", out);
     }
-    if (!this.#requests.take(from.network, now)) return refuse(from, "rate", out);
     if (decoded.kind === "letter") {
       return this.#onRequest({ letter: decoded, from, bytes: datagram.length, now, out });
     }
@@ -188,7 +212,7 @@ class Server implements RendezvousServer {
       { dialect: 1, sender: null, recipient: decoded.sender, to: from, password: "" },
     );
     refuse(from, "incomplete", out);
-    answer(from, error, datagram.length, out);
+    this.#send(from, error, datagram.length, now, out);
   }
 
   advance(now: number, out: Outbox<RendezvousEvent>): void {
@@ -339,6 +363,8 @@ class Server implements RendezvousServer {
     const longest = Math.max(toHost.length, toPlayer.length);
     const times = Math.floor(AMPLIFICATION_MAX * bytes / longest);
     if (times === 0) return refuse(from, "short", out);
+    const overspent = this.#overspentOn(from, 2 * toPlayer.length, now);
+    if (overspent) return refuse(from, overspent, out);
     // The host first: its first datagram opens its NAT for the player's.
     out.send(host.peer, toHost);
     out.send(from, toPlayer);
@@ -357,7 +383,8 @@ class Server implements RendezvousServer {
       if (left >= 0) servers.push(registration);
       return left >= 0;
     });
-    answer(from, encode({ kind: "servers", servers }, envelope), bytes, request.out);
+    const list = encode({ kind: "servers", servers }, envelope);
+    this.#send(from, list, bytes, request.now, request.out);
   }
 
   #onDrop({ letter, from, out }: Case, name: string): void {
@@ -408,22 +435,37 @@ class Server implements RendezvousServer {
     for (const [peer, bytes] of sends) this.#repeats.push({ at: now + REPEAT_MS, peer, bytes });
   }
 
-  #answer({ letter, from, bytes, out }: Case, message: Message, password: string): void {
+  #answer({ letter, from, bytes, now, out }: Case, message: Message, password: string): void {
     const { dialect, sender } = letter;
     const reply = encode(message, { dialect, sender: null, recipient: sender, to: from, password });
-    answer(from, reply, bytes, out);
+    this.#send(from, reply, bytes, now, out);
   }
-}
 
-/** Sends an answer, unless a spoofed request would get more out of it than it costs. */
-function answer(
-  to: Peer,
-  reply: Uint8Array,
-  requestBytes: number,
-  out: Outbox<RendezvousEvent>,
-): void {
-  if (reply.length > AMPLIFICATION_MAX * requestBytes) refuse(to, "short", out);
-  else out.send(to, reply);
+  /** Sends an answer, unless a spoofed request would get more out of it than it costs. */
+  #send(
+    to: Peer,
+    reply: Uint8Array,
+    requestBytes: number,
+    now: number,
+    out: Outbox<RendezvousEvent>,
+  ): void {
+    if (reply.length > AMPLIFICATION_MAX * requestBytes) return refuse(to, "short", out);
+    const overspent = this.#overspentOn(to, reply.length, now);
+    if (overspent) refuse(to, overspent, out);
+    else out.send(to, reply);
+  }
+
+  /** A host pays as a host, so nothing that others of its network do keeps it from being found. */
+  #overspentBy(from: Peer, bytes: number, now: number): Overspent | undefined {
+    const isHost = this.#registry.has(from);
+    const requests = isHost ? this.#hostsRequests : this.#requests;
+    if (!requests.take(from.network, now)) return "rate";
+    return (isHost ? this.#hosts : this.#strangers).take(from.network, now, datagramsIn(bytes));
+  }
+
+  #overspentOn(to: Peer, bytes: number, now: number): Overspent | undefined {
+    return this.#registry.has(to) ? undefined : this.#replies.take(to.network, now, bytes);
+  }
 }
 
 function refuse(peer: Peer, reason: RendezvousRefusal, out: Outbox<RendezvousEvent>): void {

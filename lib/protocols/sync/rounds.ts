@@ -14,15 +14,23 @@ export interface Lagging {
 const IDLE_REPEAT_MS = 1_500;
 /**
  * Each snapshot costs its receiver the interval it came at, so that credit lasts this long at any rate:
- * a keep-alive each second is enough. But it is for 10 snapshots at least and 600 at most.
+ * a keep-alive each second is enough. But it is for 10 snapshots at least, 600 at most, and so many bytes.
  */
-export const CREDIT_MS = 3_000;
+const CREDIT_MS = 3_000;
+const CREDIT_BYTES_MAX = 2_097_152;
 const SNAPSHOT_COST_MS_MAX = CREDIT_MS / 10;
 const SNAPSHOT_COST_MS_MIN = CREDIT_MS / 600;
+/** A newcomer's address may be forged by the thousand, with two datagrams each: it is trusted little by little. */
+const NEWCOMER_CREDIT_MS = 250;
 const LAGGING_EVERY_MS = 10_000;
 const LAGGING_FACTOR = 1.25;
 /** One round may be late for any reason; so many in a row are no accident. */
 const LAGGING_ROUNDS = 10;
+
+/** What an address is sent if it is not heard again, when it has been a player for so long. */
+export function creditAfter(playedMs: number): number {
+  return Math.min(CREDIT_MS, NEWCOMER_CREDIT_MS + playedMs);
+}
 
 /**
  * The snapshots on their way to the players, round after round. All that a player gets in a round has
@@ -133,7 +141,9 @@ export class Rounds {
 
   #snapshotCostMs(): number {
     const { roundIntervalMs } = this.#pacer;
-    return Math.max(SNAPSHOT_COST_MS_MIN, Math.min(SNAPSHOT_COST_MS_MAX, roundIntervalMs));
+    const bytesCostMs = (CREDIT_MS * this.#dictionary.snapshotBytes) / CREDIT_BYTES_MAX;
+    const costMs = Math.min(SNAPSHOT_COST_MS_MAX, roundIntervalMs);
+    return Math.max(SNAPSHOT_COST_MS_MIN, bytesCostMs, costMs);
   }
 
   #reportLag(now: number, out: Outbox<Lagging>): void {

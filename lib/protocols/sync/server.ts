@@ -14,10 +14,11 @@
  * received something. So an unverified address gets its id and nothing else, and a player gets
  * snapshots on credit, which every datagram from its address renews.
  */
+import type { Overspent } from "../../parts/budget.ts";
 import type { Engine, Member, Membership, Outbox, Peer, Resumable, Saved } from "../engine.ts";
 import { checkUnused, type PeerAt } from "../saved.ts";
 import { Dictionary, stateOf } from "./dictionary.ts";
-import { CREDIT_MS, Rounds } from "./rounds.ts";
+import { creditAfter, Rounds } from "./rounds.ts";
 import { readServer, type SavedSession, writeServer } from "./saved.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import {
@@ -34,8 +35,9 @@ import {
  * - `text`: a state that is not UTF-8
  * - `state-size`: a state above `stateBytesMax`
  * - `world-full`: a state that would make the snapshot outgrow one IPv4 datagram
- * - `full`, `full-network`, `full-unverified`: no more players, no more from this IP address, no
- *   more addresses that have an id but never sent a state
+ * - `full`, `full-network`: no more players, no more from this IP address
+ * - `rate`: too many id requests from this IP address, or its share of what all together may ask
+ * - `busy`: too many id requests from everywhere
  */
 export type SyncRefusal =
   | WireRefusal
@@ -45,7 +47,7 @@ export type SyncRefusal =
   | "world-full"
   | "full"
   | "full-network"
-  | "full-unverified";
+  | Overspent;
 
 /** Why a player is gone: it was silent past the time-out, or the server sent it away. */
 export type SyncDeparture = "silent" | "expelled";
@@ -88,10 +90,15 @@ export interface SyncServerOptions {
   silenceMs?: number;
   /** For so long after leaving an address may come back under its id. Default 60,000. */
   returnMs?: number;
-  /** Players, and addresses with an id that are not players yet, each. Default 1024. */
+  /** Players. Default 1024. */
   clientsMax?: number;
-  /** Players and unverified addresses of one IPv4 address or IPv6 /64 network. Default 64. */
+  /**
+   * Players of one IPv4 address or IPv6 /64 network, and addresses of it with an id that are not players yet,
+   * each. Default 64.
+   */
   clientsPerNetworkMax?: number;
+  /** Addresses with an id that are not players yet. More displace the eldest. Default 4 for each of `clientsMax`. */
+  unverifiedMax?: number;
   /** Bytes of one state as it arrives. Default: what fits. */
   stateBytesMax?: number;
 }
@@ -124,6 +131,7 @@ export interface SyncServer
   census(): SyncCensus;
 }
 
+const UNVERIFIED_PER_PLACE = 4;
 /** After so much time without an accepted state a client that counts from 0 again is believed. */
 const RESTART_QUIET_MS = 1_000;
 /** The first number after a restart is 0; some may be lost. */
@@ -150,12 +158,14 @@ class Server implements SyncServer {
   readonly #rounds: Rounds;
 
   constructor(options: SyncServerOptions) {
+    const { clientsMax = 1_024 } = options;
     this.#stateBytesMax = options.stateBytesMax ?? STATE_BYTES_MAX;
     this.#sessions = new Sessions({
       silenceMs: options.silenceMs ?? 10_000,
       returnMs: options.returnMs ?? 60_000,
-      clientsMax: options.clientsMax ?? 1_024,
+      clientsMax,
       clientsPerNetworkMax: options.clientsPerNetworkMax ?? 64,
+      unverifiedMax: options.unverifiedMax ?? UNVERIFIED_PER_PLACE * clientsMax,
       onPlayerAdded: () => this.#rounds.onPlayerAdded(),
       onPlayerRemoved: (index) => this.#rounds.onPlayerRemoved(index),
     });
@@ -271,10 +281,11 @@ class Server implements SyncServer {
 
   #onIdRequest(from: Peer, now: number, out: Outbox<SyncEvent>): void {
     let session = this.#sessions.get(from);
-    if (!session) {
-      const obstacle = this.#sessions.obstacleFor(from, "unverified", now);
-      if (obstacle) return this.#refuse(from, obstacle, out);
-      session = this.#sessions.admit(from, now);
+    if (!session || session.stage === "unverified") {
+      const obstacle = session ? undefined : this.#sessions.obstacleFor(from);
+      const refusal = obstacle ?? this.#sessions.overspentBy(from, now);
+      if (refusal) return this.#refuse(from, refusal, out);
+      session ??= this.#sessions.admit(from, now);
     } else if (session.stage === "departed") {
       if (!this.#comeBack(session, now, out)) return;
     } else if (session.stage === "player") {
@@ -298,10 +309,12 @@ class Server implements SyncServer {
     this.#heard(session, now, out);
     const isKeepAlive = number === 0n && state.length === 0;
     if (session.stage === "unverified") {
-      if (this.#sessions.isFull) return this.#refuse(from, "full", out);
+      const obstacle = this.#sessions.obstacleFor(from);
+      if (obstacle) return this.#refuse(from, obstacle, out);
       // A state no snapshot can hold makes a player that is not seen; text that is none, nothing.
       if (this.#store(session, state, out) === "text") return;
       this.#sessions.becomePlayer(session, now);
+      session.creditMs = creditAfter(0);
       out.emit({ kind: "joined", peer: from, id: session.id });
       if (!isKeepAlive) this.#accepted(session, number, now);
     } else if (!isKeepAlive && this.#isNews(session, number, now, out)) {
@@ -341,7 +354,7 @@ class Server implements SyncServer {
 
   #heard(session: Session, now: number, out: Outbox<SyncEvent>): void {
     session.since = now;
-    session.creditMs = CREDIT_MS;
+    session.creditMs = creditAfter(now - session.playsSince);
     if (!session.isUnheard) return;
     session.isUnheard = false;
     const { peer, id, stage } = session;
@@ -354,7 +367,7 @@ class Server implements SyncServer {
 
   /** A departed player becomes one again; its state too, if there is still room for it. */
   #comeBack(session: Session, now: number, out: Outbox<SyncEvent>): boolean {
-    const obstacle = this.#sessions.obstacleFor(session.peer, "player", now);
+    const obstacle = this.#sessions.obstacleFor(session.peer);
     if (obstacle) {
       this.#refuse(session.peer, obstacle, out);
       return false;

@@ -1,3 +1,4 @@
+import { type Overspent, type SharedBudget, strangersDatagrams } from "../../parts/budget.ts";
 import type { Peer } from "../engine.ts";
 import type { Fragment } from "./dictionary.ts";
 
@@ -15,6 +16,8 @@ export interface Session {
   /** The highest number accepted; -1 before the first. */
   number: bigint;
   acceptedAt: number;
+  /** When it became a player, or came back as one. */
+  playsSince: number;
   /** For so much longer this address is sent snapshots if it is not heard again. */
   creditMs: number;
   /** The number of the last snapshot sent to it. */
@@ -26,6 +29,13 @@ export interface Session {
   isUnheard: boolean;
 }
 
+/** Those of one network. */
+interface Network {
+  players: number;
+  /** In the order of their coming. */
+  readonly unverified: Set<Session>;
+}
+
 /** Signs that a client was started anew on its old address: an id request, then low numbers. */
 interface Restart {
   /** The last of the low numbers; -1 before the first. */
@@ -35,7 +45,7 @@ interface Restart {
 }
 
 /** What stands in the way of one more; the server's reasons. */
-export type Obstacle = "full" | "full-network" | "full-unverified";
+export type Obstacle = "full" | "full-network";
 
 /** Options of {@link Sessions}. */
 export interface SessionsOptions {
@@ -43,22 +53,23 @@ export interface SessionsOptions {
   silenceMs: number;
   /** For so long a departed player may come back. */
   returnMs: number;
-  /** Players, and unverified addresses, each. */
+  /** Players. */
   clientsMax: number;
-  /** Players and unverified addresses of one network. */
+  /** Players of one network, and unverified addresses of it, each. */
   clientsPerNetworkMax: number;
+  /** Unverified addresses; in a flood of requests the more there are, the more time each has to go on. */
+  unverifiedMax: number;
   /** Told of every player that comes, at the end of the list, or goes, from its place in it. */
   onPlayerAdded: () => void;
   onPlayerRemoved: (index: number) => void;
 }
 
-/** When every unverified place is taken, those silent for this long give theirs up. */
-const UNVERIFIED_CROWDED_MS = 2_000;
-const CROWDED_SWEEP_EVERY_MS = 500;
 /** States of the departed kept in all. */
 const KEPT_BYTES_MAX = 262_144;
 /** A host this late was asleep: players get a moment to be heard before they are found silent. */
 const STALL_MS = 1_000;
+/** Their keep-alives are a second apart, and a way long. */
+const STALL_GRACE_MS = 2_000;
 
 /** Everybody who has an id, and for how long. */
 export class Sessions {
@@ -67,24 +78,26 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #departedMax: number;
   readonly #byPeer = new Map<Peer, Session>();
-  readonly #networks = new Map<string, number>();
-  #unverified = 0;
+  readonly #networks = new Map<string, Network>();
+  /** In the order of their coming. */
+  readonly #unverified = new Set<Session>();
+  readonly #strangers: SharedBudget;
   #departed = 0;
   #keptBytes = 0;
   #nextId = 0;
   #sweepAt = Infinity;
-  #crowdedSweepAt = -Infinity;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#departedMax = options.returnMs > 0 ? options.clientsMax : 0;
+    this.#strangers = strangersDatagrams({ placesPerNetwork: options.clientsPerNetworkMax });
   }
 
   /** How many there are at each stage. */
   get census(): { players: number; unverified: number; departed: number } {
     return {
       players: this.players.length,
-      unverified: this.#unverified,
+      unverified: this.#unverified.size,
       departed: this.#departed,
     };
   }
@@ -97,21 +110,28 @@ export class Sessions {
     return this.players.length >= this.#options.clientsMax;
   }
 
-  /** What stands in the way of one more unverified address or player. */
-  obstacleFor(peer: Peer, stage: "unverified" | "player", now: number): Obstacle | undefined {
-    const { clientsMax, clientsPerNetworkMax } = this.#options;
+  /** What stands in the way of one more player from there. */
+  obstacleFor({ network }: Peer): Obstacle | undefined {
     if (this.isFull) return "full";
-    if ((this.#networks.get(peer.network) ?? 0) >= clientsPerNetworkMax) return "full-network";
-    if (stage === "player" || this.#unverified < clientsMax) return undefined;
-    if (now >= this.#crowdedSweepAt) {
-      this.#crowdedSweepAt = now + CROWDED_SWEEP_EVERY_MS;
-      this.#forgetIdleUnverified(now);
-    }
-    return this.#unverified < clientsMax ? undefined : "full-unverified";
+    const players = this.#networks.get(network)?.players ?? 0;
+    return players >= this.#options.clientsPerNetworkMax ? "full-network" : undefined;
   }
 
-  /** Gives an address the next id. */
+  /** What stands in the way of an answer to somebody who is no player. */
+  overspentBy({ network }: Peer, now: number): Overspent | undefined {
+    return this.#strangers.take(network, now);
+  }
+
+  /**
+   * Gives an address the next id.
+   *
+   * The eldest that is unverified makes room, of its network or of all: a flood of forged addresses keeps
+   * nobody out who sends a state soon.
+   */
   admit(peer: Peer, now: number): Session {
+    const { clientsPerNetworkMax, unverifiedMax } = this.#options;
+    this.#makeRoom(this.#networks.get(peer.network)?.unverified, clientsPerNetworkMax);
+    this.#makeRoom(this.#unverified, unverifiedMax);
     const session = newSession(peer, this.#nextId++, now);
     this.#byPeer.set(peer, session);
     this.#enter(session, "unverified");
@@ -161,6 +181,7 @@ export class Sessions {
     const { kept } = session;
     this.#leave(session);
     this.#enter(session, "player");
+    session.playsSince = now;
     this.#expectSilence(now);
     return kept;
   }
@@ -198,7 +219,7 @@ export class Sessions {
    * @param depart Lets a silent player leave, by calling `depart`.
    */
   sweep(now: number, depart: (player: Session) => void): void {
-    if (now - this.#sweepAt > STALL_MS) this.#sweepAt = now + STALL_MS;
+    if (now - this.#sweepAt > STALL_MS) this.#sweepAt = now + STALL_GRACE_MS;
     if (now < this.#sweepAt) return;
     this.#sweepAt = Infinity;
     for (const session of this.#byPeer.values()) {
@@ -221,11 +242,12 @@ export class Sessions {
     return since + (stage === "departed" ? this.#options.returnMs : this.#options.silenceMs);
   }
 
-  #hasPlaceFor({ network }: Peer, stage: Stage): boolean {
-    const { clientsMax, clientsPerNetworkMax } = this.#options;
+  #hasPlaceFor(peer: Peer, stage: Stage): boolean {
+    const { clientsPerNetworkMax, unverifiedMax } = this.#options;
     if (stage === "departed") return this.#departed < this.#departedMax;
-    if ((this.#networks.get(network) ?? 0) >= clientsPerNetworkMax) return false;
-    return stage === "player" ? !this.isFull : this.#unverified < clientsMax;
+    if (stage === "player") return this.obstacleFor(peer) === undefined;
+    const neighbours = this.#networks.get(peer.network)?.unverified.size ?? 0;
+    return neighbours < clientsPerNetworkMax && this.#unverified.size < unverifiedMax;
   }
 
   #enter(session: Session, stage: Stage): void {
@@ -234,11 +256,14 @@ export class Sessions {
       this.#departed++;
       return;
     }
-    const { network } = session.peer;
-    this.#networks.set(network, (this.#networks.get(network) ?? 0) + 1);
+    const network = this.#networks.get(session.peer.network) ??
+      { players: 0, unverified: new Set() };
+    this.#networks.set(session.peer.network, network);
     if (stage === "unverified") {
-      this.#unverified++;
+      this.#unverified.add(session);
+      network.unverified.add(session);
     } else {
+      network.players++;
       this.players.push(session);
       this.#options.onPlayerAdded();
     }
@@ -251,24 +276,24 @@ export class Sessions {
       session.kept = undefined;
       return;
     }
-    const { network } = session.peer;
-    const others = this.#networks.get(network)! - 1;
-    if (others === 0) this.#networks.delete(network);
-    else this.#networks.set(network, others);
+    const network = this.#networks.get(session.peer.network)!;
     if (session.stage === "unverified") {
-      this.#unverified--;
+      this.#unverified.delete(session);
+      network.unverified.delete(session);
     } else {
+      network.players--;
       const index = this.players.indexOf(session);
       this.players.splice(index, 1);
       this.#options.onPlayerRemoved(index);
     }
+    if (network.players + network.unverified.size === 0) {
+      this.#networks.delete(session.peer.network);
+    }
   }
 
-  #forgetIdleUnverified(now: number): void {
-    for (const session of this.#byPeer.values()) {
-      if (session.stage !== "unverified") continue;
-      if (now - session.since >= UNVERIFIED_CROWDED_MS) this.forget(session);
-    }
+  #makeRoom(unverified: ReadonlySet<Session> = new Set(), most: number): void {
+    const [eldest] = unverified;
+    if (eldest && unverified.size >= most) this.forget(eldest);
   }
 
   #longestDeparted(): Session {
@@ -289,6 +314,7 @@ function newSession(peer: Peer, id: number, now: number): Session {
     since: now,
     number: -1n,
     acceptedAt: -Infinity,
+    playsSince: now,
     creditMs: 0,
     sent: 0n,
     restart: undefined,

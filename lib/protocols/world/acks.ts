@@ -137,7 +137,8 @@ export class Acks<Cargo> {
     this.#loss += (lost - this.#loss) / LOSS_PACKETS;
   }
 
-  #measured(ms: number): void {
+  #measured(tookMs: number): void {
+    const ms = Math.min(tookMs, LATE_MS); // No datagram takes longer: this end was asleep.
     if (this.#smoothMs === undefined) {
       this.#smoothMs = ms;
       this.#deviationMs = ms / 2;

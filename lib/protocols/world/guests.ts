@@ -1,4 +1,10 @@
-import { Budget, type BudgetOptions } from "../../parts/budget.ts";
+import {
+  Budget,
+  type BudgetOptions,
+  type Overspent,
+  type SharedBudget,
+  strangersDatagrams,
+} from "../../parts/budget.ts";
 import type { Peer } from "../engine.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -17,21 +23,19 @@ export interface GuestsOptions {
 
 /** What is sent to addresses of a network that have acked nothing yet, in bytes for each place it has. */
 const TRIAL_BYTES = { perSecond: 32, burst: 256 };
-/** Packets of a network that want an ACK, for each place it has: clients send about one a second. */
+/** Packets of clients of a network that want an ACK, for each place it has: they send about one a second. */
 const RECEIVED_PACKETS = { perSecond: 8, burst: 16 };
 const NETWORKS_MAX = 4_096;
 
 /** The same for all networks together: addresses can be forged by the thousand. */
 const ALL_TRIALS_BYTES = { perSecond: 262_144, burst: 524_288, keysMax: 1 };
-/** Packets a second of addresses that nobody knows, in all: an ACK for each is work. */
-const STRANGERS_PACKETS = { perSecond: 2_000, burst: 1_000, keysMax: 1 };
 
 /** Everybody who knocked and was let in, and what each network may cost. */
 export class Guests {
   readonly #trials: Budget;
   readonly #allTrials = new Budget(ALL_TRIALS_BYTES);
   readonly #received: Budget;
-  readonly #strangers = new Budget(STRANGERS_PACKETS);
+  readonly #strangers: SharedBudget;
   readonly #options: GuestsOptions;
   readonly #byPeer = new Map<Peer, Subscriber>();
   readonly #proved = new Set<Subscriber>();
@@ -42,6 +46,9 @@ export class Guests {
     this.#options = options;
     this.#trials = new Budget(budgetOf(TRIAL_BYTES, options));
     this.#received = new Budget(budgetOf(RECEIVED_PACKETS, options));
+    this.#strangers = strangersDatagrams({
+      placesPerNetwork: Math.min(options.clientsMax, options.clientsPerNetworkMax),
+    });
   }
 
   /** Everybody. */
@@ -73,11 +80,15 @@ export class Guests {
     return this.#byPeer.get(subscriber.peer) === subscriber;
   }
 
-  /** Whether a packet from there that wants an ACK may have one. */
-  mayAnswer(peer: Peer, now: number): boolean {
-    // The network's own first: what that refuses is taken from nobody else.
-    if (!this.#received.take(peer.network, now)) return false;
-    return this.#byPeer.has(peer) || this.#strangers.take("", now);
+  /** Why a packet from there that wants an ACK has none; undefined when it may have one. */
+  overspentBy(
+    { network }: Peer,
+    known: Subscriber | undefined,
+    now: number,
+  ): Overspent | undefined {
+    // Who has proved itself shares with nobody who has not, though an address of its network be forged.
+    if (!known?.isProved) return this.#strangers.take(network, now);
+    return this.#received.take(network, now) ? undefined : "rate";
   }
 
   /** Whether so many bytes may go to an address that has not acked anything yet. */

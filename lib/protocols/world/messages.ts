@@ -89,6 +89,13 @@ export function readClientMessage({ type, diffs }: JsonObject): Read<ClientMessa
   }
 }
 
+const SERVER_TYPES: ReadonlySet<unknown> = new Set(["snap", "diff", "remove", "heartbeat", "full"]);
+
+/** Whether only a server says this, netsync's or the original. */
+export function isServersWord({ type, diff }: JsonObject): boolean {
+  return SERVER_TYPES.has(type) || (type === undefined && diff !== undefined);
+}
+
 /** Understands what a server said: netsync's or the original, whose diffs have no type. */
 export function readServerMessage(message: JsonObject): Read<ServerMessage> {
   const { type } = message;

@@ -8,12 +8,13 @@
  *
  * An ACK is right when it has a number that this address was sent: who forges its address has to guess.
  */
-import { Histogram } from "../../parts/histogram.ts";
-import { Metronome } from "../../parts/metronome.ts";
+import type { Histogram } from "../../parts/histogram.ts";
+import type { Overspent } from "../../parts/budget.ts";
 import { checkRange } from "../../parts/range.ts";
+import { Steps } from "../../parts/steps.ts";
 import type { Engine, Member, Membership, Outbox, Peer } from "../engine.ts";
 import { Guests, type Obstacle } from "./guests.ts";
-import { type ClientMessage, FULL, readClientMessage, STOP } from "./messages.ts";
+import { type ClientMessage, FULL, isServersWord, readClientMessage, STOP } from "./messages.ts";
 import { Payloads } from "./payloads.ts";
 import { type Lagging, Rounds } from "./rounds.ts";
 import { type Source, Subscriber } from "./subscriber.ts";
@@ -34,7 +35,8 @@ import type { Changes, World } from "./world.ts";
  * - `unknown`: of a type that means nothing
  * - `shape`: a field is missing or wrong
  * - `stranger`: an ACK from an address that was sent nothing
- * - `rate`: too many from one network
+ * - `rate`: too many from one network, or more than its share in a flood
+ * - `busy`: too many from everywhere
  * - `full`: every place is taken
  * - `full-network`: too many clients of one IPv4 address or IPv6 /64 network
  */
@@ -43,7 +45,7 @@ export type WorldRefusal =
   | "unknown"
   | "shape"
   | "stranger"
-  | "rate"
+  | Overspent
   | Obstacle;
 
 /** Why a client is gone: it said so, acked nothing, or the server sent it away. */
@@ -77,7 +79,7 @@ export interface WorldServerOptions {
   clientsMax?: number;
   /** Clients of one IPv4 address or IPv6 /64 network. Default 64. */
   clientsPerNetworkMax?: number;
-  /** Addresses that knocked and have not acked anything yet. More displace the eldest. Default 1,024. */
+  /** Addresses that knocked and have not acked anything yet. More displace the eldest. Default 4,096. */
   unprovedMax?: number;
   /** What one client is sent at most, with the headers of UDP and IP, from 1,200. Default 262,144. */
   bytesPerSecond?: number;
@@ -147,9 +149,6 @@ const SERVICE_MS = 50;
 const SERVICE_SOON_MS = 5;
 /** A host this late was asleep: nobody could be heard. */
 const ASLEEP_MS = 1_000;
-/** A server that is later than this lets time stand still, rather than be later still. */
-const CATCH_UP_MS = 250;
-const REPORT_MS = 10_000;
 
 /**
  * A server of a world that others replicate.
@@ -161,17 +160,13 @@ export function createWorldServer(options: WorldServerOptions): WorldServerEngin
 }
 
 class Server implements WorldServerEngine {
-  readonly lateness = new Histogram();
   readonly #options: Required<Omit<WorldServerOptions, "step">> & WorldServerOptions;
   readonly #source: Source;
   readonly #guests: Guests;
   readonly #rounds: Rounds;
-  #metronome: Metronome | undefined;
-  /** Beats of the metronome that were due so far, those that were left out included. */
-  #beats = 0;
+  readonly #clock: Steps;
   #serviceAt = Infinity;
   #servedAt = -Infinity;
-  #stalledAt = -Infinity;
 
   constructor(options: WorldServerOptions) {
     this.#options = {
@@ -181,7 +176,7 @@ class Server implements WorldServerEngine {
       silenceMs: options.silenceMs ?? 10_000,
       clientsMax: options.clientsMax ?? 512,
       clientsPerNetworkMax: options.clientsPerNetworkMax ?? 64,
-      unprovedMax: options.unprovedMax ?? 1_024,
+      unprovedMax: options.unprovedMax ?? 4_096,
       bytesPerSecond: options.bytesPerSecond ?? 262_144,
     };
     const { world, random, unixMs, tickRateHz, keyframeMs } = this.#options;
@@ -194,6 +189,7 @@ class Server implements WorldServerEngine {
     }
     checkRange("bytesPerSecond", this.#options.bytesPerSecond, SENT_BYTES_MAX);
     world.own(this);
+    this.#clock = new Steps(1_000 / tickRateHz);
     this.#guests = new Guests(this.#options);
     const payloads = new Payloads(world, Math.floor(random() * 2 ** 32), tickRateHz);
     this.#rounds = new Rounds(this.#guests, world, payloads, keyframeMs);
@@ -207,6 +203,10 @@ class Server implements WorldServerEngine {
 
   get world(): World {
     return this.#options.world;
+  }
+
+  get lateness(): Histogram {
+    return this.#clock.lateness;
   }
 
   census(): WorldCensus {
@@ -229,14 +229,14 @@ class Server implements WorldServerEngine {
 
   advance(now: number, out: Outbox<WorldServerEvent>): void {
     try {
-      this.#runBeats(now, out);
+      this.#runTicks(now, out);
     } finally {
       this.#serve(now, out);
     }
   }
 
   nextDeadline(): number {
-    return Math.min(this.#nextBeatAt(), this.#serviceAt, this.#rounds.nextSliceAt());
+    return Math.min(this.#nextTickAt(), this.#serviceAt, this.#rounds.nextSliceAt());
   }
 
   remembers(peer: Peer): boolean {
@@ -289,9 +289,12 @@ class Server implements WorldServerEngine {
       return undefined;
     }
     if (datagram.length > RECEIVED_BYTES_MAX) return "oversize";
-    if (!this.#guests.mayAnswer(from, now)) return "rate";
+    const overspent = this.#guests.overspentBy(from, known, now);
+    if (overspent) return overspent;
     const payload = decodePayload(datagram);
     if (typeof payload === "string") return payload;
+    // An ACK would be the proof that another server needs to tell us its world for ever.
+    if (isServersWord(payload)) return "unknown";
     // Duplicates are acked too: the first ACK may be lost.
     out.send(from, encodeAck(header.sequence));
     const message = readClientMessage(payload);
@@ -381,39 +384,24 @@ class Server implements WorldServerEngine {
 
   // ---- time
 
-  #nextBeatAt(): number {
-    if (this.#options.tickRateHz === 0) return Infinity;
-    return this.#metronome?.at(this.#beats + 1) ?? -Infinity;
+  #nextTickAt(): number {
+    return this.#options.tickRateHz === 0 ? Infinity : this.#clock.nextAt() ?? -Infinity;
   }
 
   /** Does the ticks that are due, and tells of them all at once. */
-  #runBeats(now: number, out: Outbox<WorldServerEvent>): void {
+  #runTicks(now: number, out: Outbox<WorldServerEvent>): void {
     const { tickRateHz, step, world } = this.#options;
     if (tickRateHz === 0) return;
-    const tickMs = 1_000 / tickRateHz;
-    const metronome = this.#metronome ??= new Metronome(now, tickMs);
-    const due = metronome.by(now);
-    const lostTicks = due - this.#beats - Math.ceil(CATCH_UP_MS / tickMs);
-    if (lostTicks > 0) {
-      this.#beats += lostTicks;
-      this.#reportStall(lostTicks * tickMs, now, out);
-    }
-    const ticks = due - this.#beats;
-    if (ticks <= 0) return;
-    this.lateness.record(now - metronome.at(this.#beats + 1));
-    this.#beats = due;
+    const { count, stalledMs } = this.#clock.take(now);
+    if (stalledMs > 0) out.emit({ kind: "stalled", lostMs: stalledMs });
+    if (count === 0) return;
+    const seconds = 1_000 / tickRateHz / 1_000;
     try {
-      for (let tick = 1; tick <= ticks; tick++) step?.(world, tickMs / 1_000, world.time + tick);
+      for (let tick = 1; tick <= count; tick++) step?.(world, seconds, world.time + tick);
     } finally {
       // What a failing step has done so far is told all the same.
-      this.#tell(world.tick(ticks, this), now, out);
+      this.#tell(world.tick(count, this), now, out);
     }
-  }
-
-  #reportStall(lostMs: number, now: number, out: Outbox<WorldServerEvent>): void {
-    if (now - this.#stalledAt < REPORT_MS) return;
-    this.#stalledAt = now;
-    out.emit({ kind: "stalled", lostMs });
   }
 
   // ---- telling everybody

@@ -60,13 +60,10 @@ export function isPhysical(name: string): name is keyof PhysicalTraits {
 
 /** Traits with some changed. Names come from anywhere, so the object has no prototype. */
 export function traitsFrom(traits: TraitChanges, changes: TraitChanges = {}): Traits {
-  const changed: Record<string, Json | undefined> = Object.assign(
-    Object.create(null),
-    traits,
-    changes,
-  );
+  const changed: Record<string, Json | undefined> = Object.assign(Object.create(null), traits);
   for (const name of Object.keys(changes)) {
     if (changes[name] === undefined) delete changed[name];
+    else changed[name] = changes[name];
   }
   return changed as Traits;
 }
@@ -76,9 +73,7 @@ export function isTrait(name: string, value: unknown): value is Json {
   if (!isPhysical(name)) return name.length <= NAME_LENGTH_MAX;
   const wanted: unknown = PHYSICAL_DEFAULTS[name];
   if (!Array.isArray(wanted)) return isFinite(value);
-  // Gaps count: `every` would leave them out.
-  return Array.isArray(value) && value.length === wanted.length &&
-    Array.from(value).every(isFinite);
+  return Array.isArray(value) && value.length === wanted.length && areFinite(value);
 }
 
 /** The traits in a snapshot, and others beside them; undefined when it is none. */
@@ -139,6 +134,12 @@ export function memberOf(name: string, text: string): string {
 function shapeOf(name: keyof PhysicalTraits): string {
   const value: unknown = PHYSICAL_DEFAULTS[name];
   return Array.isArray(value) ? `an array of ${value.length} finite numbers` : "a finite number";
+}
+
+/** Gaps count, which `every` would leave out. */
+function areFinite(values: readonly unknown[]): boolean {
+  for (const value of values) if (!isFinite(value)) return false;
+  return true;
 }
 
 function isFinite(value: unknown): value is number {

@@ -12,8 +12,8 @@
  * The digest covers nothing of the JSON and needs no secret: a checksum of the header, no proof of anything.
  * An ACK has the sequence number of what it acknowledges and an empty object.
  */
-import { md5 } from "@noble/hashes/legacy";
 import { isFiniteThroughout, type JsonObject, parseJsonObject } from "../../parts/json.ts";
+import { md5 } from "./md5.ts";
 import { TRAIT_DEPTH_MAX } from "./traits.ts";
 
 /** Bytes before the JSON. */
@@ -116,7 +116,7 @@ export function encodeAck(sequence: number): Uint8Array {
 
 function encode(sequence: number, flags: number, json: Uint8Array): Uint8Array {
   const length = HEADER_BYTES + json.length;
-  const datagram = new Uint8Array(length);
+  const datagram = newDatagram(length);
   datagram[0] = sequence >> 8;
   datagram[1] = sequence;
   datagram[FLAGS_AT] = flags;
@@ -127,11 +127,27 @@ function encode(sequence: number, flags: number, json: Uint8Array): Uint8Array {
   return datagram;
 }
 
-const digested = new Uint8Array(HEADER_BYTES);
+/** Datagrams share buffers: to make one for each costs more than to write it. */
+const SLAB_BYTES = 16_384;
+let slab = new Uint8Array(SLAB_BYTES);
+let used = 0;
 
+/** Zeros, and nothing else will write there. */
+function newDatagram(length: number): Uint8Array {
+  if (used + length > slab.length) {
+    slab = new Uint8Array(Math.max(SLAB_BYTES, length));
+    used = 0;
+  }
+  return slab.subarray(used, used += length);
+}
+
+/** What is digested: the fields, and zeros in the digest's place. */
+const digested = new Uint8Array(HEADER_BYTES).fill(ZERO_CHARACTER);
+const FIELDS = [0, 1, FLAGS_AT, LENGTH_AT, LENGTH_AT + 1] as const;
+
+/** The digest lasts until the next one. */
 function digestOf(datagram: Uint8Array): Uint8Array {
-  digested.set(datagram.subarray(0, HEADER_BYTES));
-  digested.fill(ZERO_CHARACTER, DIGEST_AT, FLAGS_AT);
+  for (const at of FIELDS) digested[at] = datagram[at]!;
   return md5(digested);
 }
 

@@ -182,10 +182,11 @@ export class World {
     }
     const id = this.#nextId;
     const draft: Draft = { texts: new Map(), dirty: new Set(), bytes: 0 };
-    const own = this.#write(id, draft, { ...DEFAULT_TRAITS, ...traits });
+    const all = { ...DEFAULT_TRAITS, ...traits };
+    this.#write(id, draft, all);
     this.#nextId++;
     this.#drafts.set(id, draft);
-    this.#objects.set(id, traitsFrom(DEFAULT_TRAITS, own));
+    this.#objects.set(id, traitsFrom(DEFAULT_TRAITS, copyOf(all)));
     return id;
   }
 
@@ -198,8 +199,8 @@ export class World {
   update(id: number, changes: TraitChanges): void {
     const draft = this.#drafts.get(id);
     if (!draft) throw new RangeError(`there is no object ${id}`);
-    const own = this.#write(id, draft, changes);
-    this.#objects.set(id, traitsFrom(this.#objects.get(id)!, own));
+    this.#write(id, draft, changes);
+    this.#objects.set(id, traitsFrom(this.#objects.get(id)!, copyOf(changes)));
   }
 
   /** Removes an object. False when it is not there. */
@@ -257,16 +258,13 @@ export class World {
     return { time, spawned, changed, reshaped, removed };
   }
 
-  /** Returns the changes as copies: what a program does with its own objects later is not seen. */
-  #write(id: number, draft: Draft, changes: TraitChanges): TraitChanges {
+  #write(id: number, draft: Draft, changes: TraitChanges): void {
     const texts = new Map<string, string | undefined>();
-    const own: Record<string, Json | undefined> = Object.create(null);
     let { bytes } = draft;
     for (const name of Object.keys(changes)) {
       const text = this.#textOf(name, changes[name]);
       bytes += bytesOf(name, text) - bytesOf(name, draft.texts.get(name));
       texts.set(name, text);
-      own[name] = copyOf(changes[name]);
     }
     if (bytes > TRAITS_BYTES_MAX) {
       throw new RangeError(
@@ -281,7 +279,6 @@ export class World {
     }
     draft.bytes = bytes;
     this.#touched.add(id);
-    return own as TraitChanges;
   }
 
   #textOf(name: string, value: Json | undefined): string | undefined {
@@ -291,8 +288,13 @@ export class World {
   }
 }
 
-function copyOf(value: Json | undefined): Json | undefined {
-  return typeof value === "object" ? structuredClone(value) : value;
+/** What has a form in JSON, once more: what a program does with its own objects later is not seen. */
+function copyOf<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as Value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, copyOf(part)]),
+  ) as Value;
 }
 
 function bytesOf(name: string, text: string | undefined): number {

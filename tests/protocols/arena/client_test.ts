@@ -463,6 +463,19 @@ function serverDatagram(random: Random): Uint8Array {
   );
 }
 
+Deno.test("createArenaClient() does not remember ever more players of a server that makes them up", () => {
+  const seat = new Seat().join();
+  for (let list = 0; list < 700; list++) {
+    seat.hearList(list, ...Array.from({ length: 100 }, (_, at) => playerOf(2 + 100 * list + at)));
+  }
+  const { size } = seat.client.players;
+  assert(size >= 65_536 && size < 65_636, `${size} players`);
+  seat.takeEvents();
+  seat.hearList(701, playerOf(2, 7), playerOf(99_999));
+  assertEquals(seat.client.players.get(2), playerOf(2, 7));
+  assertEquals(seat.client.players.size, size);
+});
+
 const SERVERS = [SERVER, SECOND];
 
 testEngineContract("createArenaClient()", () => {

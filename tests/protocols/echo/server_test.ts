@@ -276,6 +276,17 @@ Deno.test("createEchoServer() counts junk for no message, but what is too long",
   assertEquals(told, [`joined 1 ${ADA}`, ...expected]);
 });
 
+Deno.test("createEchoServer() does not even read what comes too fast from who is in", () => {
+  const [table, ada, ben] = [new Table({ messagesPerSecond: 1 }), peerAt(ADA), peerAt(BEN)];
+  table.say(1, ada);
+  for (let count = 0; count < 30; count++) table.receive("{junk", ada);
+  const refused = table.takeEvents().slice(-30);
+  assertEquals(refused.filter((event) => event === "refused syntax").length, 20);
+  assertEquals(refused.filter((event) => event === "refused rate").length, 10);
+  table.say(1, ben); // Another network.
+  assertEquals(table.takeEvents().at(-1), `echoed 2 ${BEN} to 2`);
+});
+
 Deno.test("createEchoServer() makes nobody known who says too much", () => {
   const table = new Table({ messagesPerSecond: 1 });
   for (let port = 1; port <= 3; port++) table.say(1, peerAt(`192.0.2.1:${port}`));

@@ -462,32 +462,54 @@ Deno.test("Hub.maySend() knows no budget where nobody can ack", () => {
 // ---- full
 
 Deno.test("Hub.receive() lets no more in of one network than it may, proved or not", () => {
-  const house = new House({ clientsPerNetworkMax: 3 });
-  const [one, two, three, four] = peersOf(4);
+  const house = new House({ clientsPerNetworkMax: 2 });
+  const [one, two, three] = peersOf(3);
   house.enter(one!);
-  house.receive(JOIN, two!);
-  house.enterSilently(three!);
+  house.enterSilently(two!);
   house.takeTold();
   for (const message of [JOIN, HEARTBEAT, PLAY, SAY]) {
-    assertEquals(house.receive(message, four!), "full-network");
+    assertEquals(house.receive(message, three!), "full-network");
   }
-  assertEquals([house.told, house.hub.remembers(four!)], [[], false]);
+  assertEquals([house.told, house.hub.remembers(three!)], [[], false]);
   assertEquals(house.receive(JOIN, peerAt(ADA)), "taken");
   house.wait(10_000);
-  assertEquals(house.receive(JOIN, four!), "taken", "two were forgotten");
-  assertEquals(house.receive(JOIN, two!), "taken");
-  assertEquals(house.receive(JOIN, three!), "full-network");
+  assertEquals(house.receive(JOIN, three!), "taken", "one was forgotten");
+});
+
+Deno.test("Hub.receive() lets who is only asking keep nobody of its network out", () => {
+  const house = new House({ clientsPerNetworkMax: 2 });
+  const [one, two, three] = peersOf(3);
+  for (const peer of [one!, two!]) house.receive(JOIN, peer);
+  house.takeTold();
+  assertEquals(house.receive(JOIN, three!), "taken");
+  assertEquals(house.takeTold(), ["displaced 1", "admitted 3"]);
+  assertEquals(house.receive(JOIN, peerAt(ADA)), "taken");
+  house.ack(three!, ...house.takeSentTo(three!));
+  assertEquals(house.takeTold(), ["admitted 4", "present 3"]);
+});
+
+Deno.test("Hub.present() lets no more in of one network, but for who never acked anything", () => {
+  const house = new House({ clientsPerNetworkMax: 2 });
+  const [one, two, three] = peersOf(3);
+  house.receive(JOIN, two!);
+  for (const peer of [one!, three!]) house.enterSilently(peer);
+  house.takeTold();
+  house.receive(PLAY, two!);
+  assertEquals(house.takeTold(), ["play 1"]);
+  house.wait(5_000);
+  house.receive(PLAY, two!);
+  assertEquals(house.takeTold(), ["displaced 2", "present 1", "play 1"]);
 });
 
 Deno.test("Hub.receive() counts the clients of an IPv6 network together", () => {
   const house = new House({ clientsPerNetworkMax: 1 });
-  house.receive(JOIN, peerAt("[2001:db8:0:1::1]:1"));
+  house.receive(PLAY, peerAt("[2001:db8:0:1::1]:1"));
   assertEquals(house.receive(JOIN, peerAt("[2001:db8:0:1::2]:1")), "full-network");
   assertEquals(house.receive(JOIN, peerAt("[2001:db8:0:2::1]:1")), "taken");
 });
 
 Deno.test("Hub forgets the eldest who proved nothing, when there are as many as places", () => {
-  const house = new House({ clientsMax: 3 });
+  const house = new House({ unprovedMax: 3 });
   const [one, two, three, four] = peersOf(4);
   for (const peer of [one!, two!, three!]) house.receive(JOIN, peer);
   house.receive(HEARTBEAT, one!); // A word makes it no younger.
@@ -500,7 +522,7 @@ Deno.test("Hub forgets the eldest who proved nothing, when there are as many as 
 });
 
 Deno.test("Hub makes room for a newcomer in a network from which the eldest is forgotten", () => {
-  const house = new House({ clientsMax: 1, clientsPerNetworkMax: 2 });
+  const house = new House({ unprovedMax: 1, clientsPerNetworkMax: 2 });
   const [one, two, three] = peersOf(3);
   for (const peer of [one!, two!, three!]) assertEquals(house.receive(JOIN, peer), "taken");
   assertEquals(house.hub.unproved, 1);
@@ -538,7 +560,7 @@ Deno.test("Hub displaces nobody who ever acked anything", () => {
 });
 
 Deno.test("Hub lets wait who acks when every place was taken meanwhile", () => {
-  const house = new House({ clientsMax: 1 });
+  const house = new House({ clientsMax: 1, unprovedMax: 1 });
   const [one, two] = peersOf(2);
   house.receive(JOIN, one!);
   const sequences = house.takeSentTo(one!);
@@ -547,7 +569,7 @@ Deno.test("Hub lets wait who acks when every place was taken meanwhile", () => {
   assertEquals(house.ack(one!, ...sequences), "stranger");
   assertEquals(house.receive(JOIN, one!), "full");
 
-  const other = new House({ clientsMax: 2 });
+  const other = new House({ clientsMax: 2, unprovedMax: 2 });
   for (const peer of [one!, two!]) other.receive(JOIN, peer);
   const ada = other.enter(peerAt(ADA)); // One of two is forgotten.
   const ben = other.enterSilently(peerAt(BEN));
@@ -677,19 +699,19 @@ Deno.test("Hub takes what is sent to others and to who goes when somebody goes",
   house.checkSilence();
 });
 
-Deno.test("Hub believes no ack of who tried 256 numbers before, until it comes anew", () => {
+Deno.test("Hub believes no ack of who tried 64 numbers before, until it comes anew", () => {
   const house = new House();
   const [eve] = peersOf(1) as [Peer];
   const guess = (from: number, count: number): string =>
     house.ack(eve, ...Array.from({ length: count }, (_, index) => from + index));
   house.receive(JOIN, eve);
-  guess(5_000, 200);
-  guess(5_200, 57);
+  guess(5_000, 40);
+  guess(5_040, 25);
   house.ack(eve, 0); // What it was sent, but one guess too late.
   assertEquals([house.hub.unproved, house.hub.clients.size], [1, 0]);
   house.wait(10_000);
   house.receive(JOIN, eve);
-  guess(house.takeSentTo(eve).at(-1)!, 256);
+  guess(house.takeSentTo(eve).at(-1)!, 64);
   assertEquals(house.hub.clients.size, 1);
   guess(5_000, 1_000); // Proved is proved.
   house.send([...house.hub.clients][0]!);

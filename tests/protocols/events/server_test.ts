@@ -157,7 +157,7 @@ test("answers the heartbeats of clients", (format) => {
   const [table, ada] = [new Table(format), peerAt(ADA)];
   table.enter(ada);
   table.receive(HEARTBEAT, ada);
-  assertEquals(table.takeTo(ada), [HEARTBEAT]);
+  assertEquals(table.takeTo(ada), [{ kind: "heartbeat", isAnswer: true }]);
 });
 
 test("forgets a client that it sends away, without a word", (format) => {

@@ -51,6 +51,20 @@ Deno.test("Networks lets in as many connections of a network as it may have", ()
   assertEquals(networks.enter("one", 60_000), "full-network");
 });
 
+Deno.test("Networks lets in 2,000 at once and 8,000 a second of all networks together", () => {
+  const networks = new Networks(64);
+  const enteredAt = (now: number, round: string): number => {
+    let entered = 0;
+    for (let number = 0; number < 3_000; number++) {
+      const network = networks.enter(`${round} ${number}`, now);
+      if (typeof network !== "string") entered++;
+      else assertEquals(network, "busy");
+    }
+    return entered;
+  };
+  assertEquals([enteredAt(0, "first"), enteredAt(125, "second")], [2_000, 1_000]);
+});
+
 Deno.test("Networks remembers the debt of a network that nobody is left of", () => {
   for (const kind of ["bytes", "deliveries"] as const) {
     const networks = new Networks(10);

@@ -391,6 +391,26 @@ Deno.test("createMessageServer() makes room by who has the most to say, of those
   assertEquals([[...room.server.clients].includes(ada), room.play.out.closed], [true, [ben]]);
 });
 
+Deno.test("createMessageServer() makes room by who never said a word, of the network that has most", () => {
+  const room = new Room({ connectionsMax: 4 });
+  const speaker = room.open("192.0.2.9:3");
+  const holders = [1, 2].map((port) => room.open(`192.0.2.9:${port}`));
+  const ada = room.open(ADA);
+  room.receive("$%x", speaker);
+  room.takeEvents();
+  room.play.wait(1_999);
+  room.open(BEN);
+  assertEquals(room.takeEvents(), [`refused ${BEN} full`], "they have just come");
+  room.play.wait(1);
+  room.open("192.0.2.9:4");
+  assertEquals(room.takeEvents(), ["refused 192.0.2.9:4 full"], "it has more neighbours itself");
+  const ben = room.open(BEN);
+  assertEquals([...room.server.clients], [speaker, holders[1], ada, ben]);
+  // Now nobody who is mute has more neighbours than a newcomer of its own, but one.
+  room.open(CYD);
+  assertEquals([...room.server.clients].includes(ada), true, "who only listens is let be");
+});
+
 Deno.test("createMessageServer() sends nobody away for what its network has to pay, nor while there is room", () => {
   const room = new Room({ connectionsMax: 2, messagesHzMax: 0.1, bytesHzMax: 1 });
   const [ada, ben] = [room.open(ADA), peerAt(BEN)];
@@ -1191,4 +1211,22 @@ Deno.test("createMessageServer() does what is due for each, and for nobody else"
   assertEquals(room.play.out.sent.length, 1);
   room.play.advance(300);
   assertEquals([room.play.out.sent.length, room.server.nextDeadline()], [2, 1_000]);
+});
+
+Deno.test("createMessageServer() sends nothing to whom it drops as slow while it hears the last of it", () => {
+  // Found by fuzzing: what waited for its gap was sent behind the end of the connection.
+  const room: Room = new Room({
+    ...{ gapMs: 1_000, queueBytesMax: 100 },
+    onMessage: (peer, _message, now, out): void => {
+      const sent = room.server.send(peer, new NetworkMessage("x".repeat(900)), now, out);
+      assertEquals(sent.failure, "full");
+    },
+  });
+  const ada = room.open(ADA);
+  for (const text of ["leaves at once", "waits"]) room.send(ada, text);
+  room.play.receiveMore(utf8.encode("$a:"), ada); // Which has no end yet.
+  room.play.end(ada, "closed");
+  assertEquals(room.takeTo(ada), ["$%leaves at once"]);
+  assertEquals(room.takeEvents(), [`connected ${ADA}`, `disconnected ${ADA} slow`]);
+  assertEquals(room.play.out.afterEnd, []);
 });

@@ -24,8 +24,12 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** UTF-8 is in the order of code points. */
+/** UTF-8 is in the order of code points; what is none is written as U+FFFD. */
 function byCodePoint(one: string, other: string): number {
-  const [ones, others] = [hex(utf8.encode(one)), hex(utf8.encode(other))];
-  return ones === others ? 0 : ones < others ? -1 : 1;
+  const [ones, others] = [one.toWellFormed(), other.toWellFormed()];
+  for (let at = 0; at < Math.min(ones.length, others.length); at++) {
+    const difference = ones.codePointAt(at)! - others.codePointAt(at)!;
+    if (difference !== 0) return difference;
+  }
+  return ones.length - others.length;
 }

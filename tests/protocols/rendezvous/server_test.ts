@@ -549,16 +549,24 @@ Deno.test("createRendezvousServer() repeats an introduction when three times the
 
 Deno.test("createRendezvousServer() keeps 4096 repeats at most, both of a pair or none", () => {
   const table = new Table({ requestsPerSecond: 1e6, introductionsPerSecond: 1e6 });
-  const [host, player] = [peerAt(HOST), peerAt(PLAYER)];
+  const host = peerAt(HOST);
+  const players = [1, 2, 3].map((network) => peerAt(`198.51.100.${network}:1`));
   table.host(1, "host", host);
+  // What is sent to hosts is not rationed.
+  for (const player of players) table.host(1, `another ${player.ip}`, player);
   const datagram = bytesOf(join(1, "alice", "host", { "filler": "x".repeat(100) }));
-  for (let count = 0; count < 2_050; count++) table.say(datagram, player);
+  for (let count = 0; count < 2_050; count++) {
+    table.say(datagram, players[count % 3]!);
+    if (count === 1_500) table.play.wait(REPEAT_MS / 2);
+  }
   table.play.out.takeSent();
   table.play.wait(REPEAT_MS);
-  assertEquals([table.takeTo(host).length, table.takeTo(player).length], [2_048, 2_048]);
-  table.say(datagram, player);
+  const toPlayers = (): number =>
+    players.reduce((sum, player) => sum + table.takeTo(player).length, 0);
+  assertEquals([table.takeTo(host).length, toPlayers()], [2_048, 2_048]);
+  table.say(datagram, players[0]!);
   table.play.wait(REPEAT_MS);
-  assertEquals([table.takeTo(host).length, table.takeTo(player).length], [2, 2]);
+  assertEquals([table.takeTo(host).length, toPlayers()], [2, 2]);
 });
 
 // ---- errors and silence
@@ -964,6 +972,7 @@ Deno.test("createRendezvousServer() holds 64 names of a network and 16384 in all
     const peer = peerAt(`10.${index >> 14}.0.${index >> 6}:${index}`);
     table.say(register(1, String(index)), peer);
     if (index === 63) table.say(register(1, "one too many"), peer);
+    if (index % 100 === 99) table.play.wait(50); // Not a flood.
   }
   table.say(register(1, "one too many"), peerAt("10.9.9.9:9"));
   assertEquals(table.server.registrations, 16_384);
@@ -989,6 +998,34 @@ Deno.test("createRendezvousServer() takes 30 requests of a network a second, and
     table.play.wait(600_000);
     assertEquals(answers(100), 90);
   }
+});
+
+Deno.test("createRendezvousServer() answers a host however much others of its network ask", () => {
+  const table = new Table();
+  const host = peerAt("203.0.113.5:1");
+  table.host(1, "host", host);
+  for (let port = 2; port < 1_000; port++) {
+    table.say(join(1, "a", "x"), peerAt(`203.0.113.5:${port}`));
+  }
+  assertEquals(table.takeEvents().at(-1), "refused rate");
+  table.takeTo(host);
+  assertEquals(table.ask(register(1, "host"), host).length, 1);
+});
+
+Deno.test("createRendezvousServer() sends strangers 64 KiB at once and 256 KiB a second in all", () => {
+  const table = new Table();
+  const sent = (round: number): number => {
+    for (let index = 0; index < 1_500; index++) {
+      table.say(join(1, "a", "nobody"), peerAt(`10.${round}.${index >> 8}.${index & 255}:1`));
+    }
+    assertEquals(table.takeEvents().at(-1), "refused busy");
+    return table.play.out.takeSent().reduce((sum, { bytes }) => sum + bytes.length, 0);
+  };
+  const first = sent(1);
+  assert(first > 65_000 && first <= 65_536, `${first} bytes`);
+  table.play.wait(125);
+  const second = sent(2);
+  assert(second > 32_000 && second <= 32_868, `${second} bytes`);
 });
 
 Deno.test("createRendezvousServer() introduces the hosts of a network 20 times a second, 60 at once", () => {

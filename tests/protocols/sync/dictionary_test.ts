@@ -173,12 +173,16 @@ Deno.test("Dictionary.encodeSnapshot() gives bytes that never change again", () 
 });
 
 Deno.test("Dictionary holds what a map would hold, whatever is done to it", () => {
-  const state = fc.string({ unit: fc.constantFrom("a", "b", '"', "\n", "é", "🎮"), maxLength: 6 });
+  const short = fc.string({ unit: fc.constantFrom("a", "b", '"', "\n", "é", "🎮"), maxLength: 6 });
+  const state = fc.oneof({ weight: 4, arbitrary: short }, fc.nat(1_500).map((n) => "y".repeat(n)));
+  // As many as share their memory, and some more.
+  const id = fc.nat(40);
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant("set"), id: fc.nat(12), state }) },
-    fc.record({ kind: fc.constantFrom("remove", "restore", "text"), id: fc.nat(12), state }),
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant("set"), id, state }) },
+    fc.record({ kind: fc.constantFrom("remove", "restore", "text"), id, state }),
   );
-  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+  const steps = fc.array(step, { size: "max", maxLength: 120 });
+  fc.assert(fc.property(steps, (steps) => {
     const dictionary = new Dictionary<number>();
     const model = new Map<number, string>();
     const removed = new Map<

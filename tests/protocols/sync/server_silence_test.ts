@@ -41,6 +41,7 @@ Deno.test("createSyncServer() sends every round to players who only keep themsel
 Deno.test("createSyncServer() renews the credit with each datagram and does not add it up", () => {
   const table = new Table({ rateHz: 20, eagerPacketsPerSecond: 0, silenceMs: 100_000 });
   const [silent, busy] = [table.join(A), table.join(B)];
+  table.wait(3_000);
   let number = 0;
   for (const [signs, expected] of [[100, 60], [1, 60], [0, 0]] as const) {
     table.takeSnapshots(silent);
@@ -59,7 +60,7 @@ Deno.test("createSyncServer() gives a fast group more snapshots for its credit, 
     const table = new Table({ ...rates, silenceMs: 100_000 });
     const [silent, busy] = [table.join(A), table.join(B)];
     table.say(busy, 1, state);
-    table.waitWith([silent, busy], 1_000);
+    table.waitWith([silent, busy], 3_000);
     table.keepAlive(silent);
     table.takeSnapshots(silent);
     for (let number = 2; number <= 2_000; number++) {
@@ -70,6 +71,42 @@ Deno.test("createSyncServer() gives a fast group more snapshots for its credit, 
   };
   assertEquals(sent(""), 300); // 3 s of 200 packets a second to two players.
   assertEquals(sent("x".repeat(30_000)), 60); // 3 s of 20 Hz.
+});
+
+Deno.test("createSyncServer() trusts a newcomer for as long as it has played, and a quarter of a second", () => {
+  const table = new Table({ rateHz: 60, eagerPacketsPerSecond: 0 });
+  const busy = table.join(B);
+  let number = 0;
+  const snapshotsOf = (silent: Peer): number => {
+    for (let tick = 0; tick < 240; tick++) {
+      table.say(busy, ++number, String(number));
+      table.wait(1_000 / 60);
+    }
+    return table.takeSnapshots(silent).length;
+  };
+  const silent = table.join(A);
+  assertEquals(snapshotsOf(silent), 15);
+  table.wait(7_000); // It left.
+  table.takeSnapshots(silent);
+  table.keepAlive(silent);
+  assertEquals(snapshotsOf(silent), 15, "who comes back is a newcomer");
+  table.keepAlive(silent);
+  assertEquals(snapshotsOf(silent), 180, "who has played for three seconds is none");
+});
+
+Deno.test("createSyncServer() sends 2 MiB at most for a datagram", () => {
+  const table = new Table({ rateHz: 60, eagerPacketsPerSecond: 0, silenceMs: 100_000 });
+  const [silent, busy] = [table.join(A), table.join(B)];
+  table.say(busy, 1, "x".repeat(60_000));
+  table.wait(3_000);
+  table.keepAlive(silent);
+  table.out.takeSent();
+  for (let number = 2; number <= 200; number++) {
+    table.say(busy, number, "x".repeat(60_000 + number % 2));
+    table.wait(1_000 / 60);
+  }
+  const count = table.takeSnapshots(silent).length;
+  assert(count >= 33 && 60_000 * count <= 2_097_152 + 60_000, `${count} snapshots`);
 });
 
 Deno.test("createSyncServer() sends at least 10 snapshots to a silent address, however slow", () => {
@@ -201,7 +238,7 @@ Deno.test("createSyncServer() takes a player back although unverified addresses 
 });
 
 Deno.test("createSyncServer() lets idle unverified addresses be while there is room for others", () => {
-  const table = new Table({ clientsMax: 3 });
+  const table = new Table({ unverifiedMax: 3 });
   const idle = peerAt(A);
   table.ask(idle);
   table.wait(5_000);

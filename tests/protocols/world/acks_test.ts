@@ -246,3 +246,11 @@ Deno.test("Acks hands back everything exactly once, as arrived or as lost", () =
     assertEquals([seen.size, acks.waiting], [sent, 0]);
   });
 });
+
+Deno.test("Acks.acked() does not take this end's sleep for the way there and back", () => {
+  // Found by fuzzing: an ACK that had waited for twenty minutes was a round trip of twenty minutes.
+  const { acks, now } = acksAt(40, 40, 40);
+  acks.send("x", now);
+  acks.acked(3, now + 1_200_000);
+  assert(acks.roundTripMs! < 40 + LATE_MS / 8, `${acks.roundTripMs}`);
+});

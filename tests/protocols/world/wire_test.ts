@@ -175,12 +175,29 @@ Deno.test("encodeMessage() digests the header alone, with the character 0 in the
     fc.property(anySequence, fc.uint8Array({ maxLength: PAYLOAD_BYTES_MAX }), (sequence, json) => {
       const datagram = encodeMessage(sequence, json);
       assertEquals(datagram, withFlags(datagram, 0));
-      const view = new DataView(datagram.buffer);
+      const view = new DataView(datagram.buffer, datagram.byteOffset);
       assertEquals(view.getUint16(0), sequence);
       assertEquals(view.getUint16(LENGTH_AT), datagram.length);
       assertEquals(datagram.subarray(HEADER_BYTES), json);
     }),
   );
+});
+
+Deno.test("encodeMessage() gives bytes that no later one touches, however long they are", () => {
+  const random = seededRandom(1);
+  const lengths = [
+    0,
+    1,
+    20_000,
+    ...Array.from({ length: 100 }, () => Math.floor(4_000 * random())),
+  ];
+  const payloads = lengths.map((length) => noise(random, length));
+  const datagrams = payloads.map((json, sequence) => encodeMessage(sequence, json));
+  for (const [sequence, json] of payloads.entries()) {
+    const datagram = datagrams[sequence]!;
+    assertEquals(datagram.subarray(HEADER_BYTES), json);
+    assertEquals(datagram, withFlags(encodeMessage(sequence, json), 0));
+  }
 });
 
 Deno.test("encodeAck() writes 23 bytes that decodePacket() reads, for every number", () => {

@@ -355,12 +355,19 @@ Deno.test("World.spawn() refuses to go without a physical trait", () => {
 Deno.test("World keeps traits of its own", () => {
   const world = new World();
   const position: [number, number, number] = [1, 2, 3];
-  const bag = { coins: [1] };
-  const id = world.spawn({ position, bag });
+  // A name that objects have by themselves is one like any other.
+  const bag = { coins: [1], ["__proto__"]: { worn: true } };
+  const spawned = world.spawn({ position, bag });
+  const updated = world.spawn();
+  world.update(updated, { position, bag });
   position[0] = 9;
   bag.coins.push(9);
-  assertEquals(world.objects.get(id)!.position, [1, 2, 3]);
-  assertEquals(world.objects.get(id)!.bag, { coins: [1] });
+  bag["__proto__"].worn = false;
+  for (const id of [spawned, updated]) {
+    const traits = world.objects.get(id)!;
+    assertEquals(traits.position, [1, 2, 3]);
+    assertEquals(JSON.stringify(traits.bag), '{"coins":[1],"__proto__":{"worn":true}}');
+  }
 });
 
 Deno.test("World.tick() goes forward, by whole ticks", () => {

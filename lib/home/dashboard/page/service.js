@@ -58,7 +58,9 @@ export class Services {
     const points = this.#history.get(service) ?? [];
     this.#history.set(service, points);
     // The last report comes again with a new connection.
-    if ((points.at(-1)?.[0] ?? -Infinity) >= time) return;
+    const [last = -Infinity] = points.at(-1) ?? [];
+    if (last === time) return;
+    if (last > time) points.length = 0; // The clock was set back: what was before is not of this time.
     const { inHz, outHz, inBytesHz, outBytesHz } = rates;
     points.push([time, members, inHz, outHz, inBytesHz, outBytesHz, lateMs.p99, lateMs.max]);
     if (points.length > POINTS_MAX) points.shift();

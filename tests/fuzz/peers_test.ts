@@ -1,0 +1,4 @@
+import { testTargets } from "./harness/fixed.ts";
+import { PEERS } from "./targets.ts";
+
+testTargets(PEERS);
