@@ -7,7 +7,7 @@
  *
  * The one is a bare loop that awaits the same bytes to as many sockets as the server has players, as
  * often, on 127.0.0.1. The other is a bare loop that awaits what players send, on a socket like the
- * server's; it only tells each of them an id, so that they play. Both go on until they are killed.
+ * server's; it only tells each of them an id, and shows it once that it is in, so that they play. Both go on until they are killed.
  */
 import { encodeIdReply, encodeIdRequest } from "../lib/protocols/sync/wire.ts";
 
@@ -31,9 +31,12 @@ async function receive(): Promise<never> {
   const { port } = socket.addr as Deno.NetAddr;
   console.log(JSON.stringify({ event: "listening", port }));
   const requestBytes = encodeIdRequest().length;
+  const snapshot = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d); // Number 1, and "{}".
   const buffer = new Uint8Array(65_536);
   for (let id = 0n;;) {
     const [datagram, from] = await socket.receive(buffer);
-    if (datagram.length === requestBytes) await socket.send(encodeIdReply(id++), from);
+    if (datagram.length !== requestBytes) continue;
+    await socket.send(encodeIdReply(id++), from);
+    await socket.send(snapshot, from);
   }
 }

@@ -64,6 +64,9 @@ export const BOT_STATE_BYTES_MIN = 12;
 const STAMP_DIGITS = 10;
 const FOLLOWED = 4;
 const PROBES = 8;
+/** Whoever is shown nothing for so long is not in: a first state that is lost is sent again after a second. */
+const SHOWN_MS = 3_000;
+const SHOWN_LOOK_MS = 20;
 /** After a search that found nothing, so many snapshots are not searched. */
 const SEARCH_PAUSE = 16;
 
@@ -86,8 +89,9 @@ export class SyncBots {
     const bots = new SyncBots(options);
     const [ip] = await resolveHost(options.server.hostname);
     await bots.#connectAll(ip!);
-    bots.#choose();
     bots.#move();
+    await bots.#sendAwayUnseen();
+    bots.#choose();
     return bots;
   }
 
@@ -151,6 +155,21 @@ export class SyncBots {
     });
   }
 
+  /** A server gives ids to more than it has places for: only who has one is shown the states. */
+  async #sendAwayUnseen(): Promise<void> {
+    const giveUpAt = performance.now() + SHOWN_MS;
+    const isWaiting = (): boolean => this.#bots.some(({ isShown }) => !isShown);
+    while (isWaiting() && performance.now() < giveUpAt) {
+      await new Promise((resolve) => setTimeout(resolve, SHOWN_LOOK_MS));
+    }
+    if (!isWaiting()) return;
+    this.#turns.stop();
+    const [shown, unseen] = [true, false].map((is) => this.#bots.filter((b) => b.isShown === is));
+    this.#bots.splice(0, Infinity, ...shown!);
+    await Promise.all(unseen!.map((bot) => bot.close()));
+    this.#move();
+  }
+
   #choose(): void {
     const probes = Math.min(PROBES, this.players);
     this.#bots.forEach((bot, index) => {
@@ -212,7 +231,7 @@ class Bot {
   snapshotBytesMax = 0;
   skipped = 0;
 
-  /** Undefined when it was not in before the deadline. */
+  /** Undefined when there was no answer before the deadline. */
   static async connect(
     ip: string,
     { server, stateBytes, through }: SyncBotsOptions,
@@ -221,26 +240,18 @@ class Bot {
   ): Promise<Bot | undefined> {
     const bot = new Bot(stateBytes, onLatency);
     const socket = await openTowards([ip], { through });
-    const connected = Promise.withResolvers<void>();
-    const shown = Promise.withResolvers<void>();
+    const { promise: connected, resolve } = Promise.withResolvers<void>();
     const host = new UdpHost(bot.#engine, socket, {
       onEvent: (event) => {
-        if (event.kind === "connected") connected.resolve();
-        if (event.kind !== "snapshot") return;
-        shown.resolve();
-        bot.#onSnapshot(event.number, event.json);
+        if (event.kind === "connected") resolve();
+        else if (event.kind === "snapshot") bot.#onSnapshot(event.number, event.json);
       },
       onFault: reportError,
     });
     bot.#host = host;
     const peer = host.peerAt(ip, server.port);
     host.act((now) => bot.#engine.connect([peer], now));
-    // A server gives ids to more than it has places for; who is shown the states has one.
-    const isIn = connected.promise.then(() => {
-      bot.move();
-      return shown.promise;
-    });
-    if (await isTrueBefore(deadline, isIn)) return bot;
+    if (await isTrueBefore(deadline, connected)) return bot;
     await host.close();
     return undefined;
   }
@@ -254,6 +265,11 @@ class Bot {
 
   get id(): string {
     return String(this.#engine.id);
+  }
+
+  /** Whether it was sent the states of those who are in. */
+  get isShown(): boolean {
+    return this.#lastNumber >= 0n;
   }
 
   clear(): void {
