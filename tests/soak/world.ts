@@ -10,6 +10,8 @@ import { type Player, Troupe } from "./troupe.ts";
 const DECIMALS = 3;
 /** So many ticks are remembered; at 20 Hz a minute. */
 const TICKS_KEPT = 1_200;
+/** The server may be started twice before a player finds its first one silent. */
+const TWINS_KEPT = 4;
 /** A twin is made so long after the server was started, at most. */
 const STARTED_BEFORE_MS = 10_000;
 /** Between two looks at all objects of a mirror. */
@@ -109,7 +111,7 @@ export class WorldTroupe extends Troupe<WorldPlayer> {
   readonly #make: () => Twin;
   readonly #objects: number;
   readonly #tickRateHz: number;
-  /** Of the server that runs, and of the one before: some may not know yet that it is gone. */
+  /** Of the server that runs, and of those before: some may not know yet that they are gone. */
   #twins: Twin[] = [];
   #epoch = 0;
 
@@ -164,7 +166,7 @@ export class WorldTroupe extends Troupe<WorldPlayer> {
     const { epoch } = this.stage.server;
     if (this.#epoch === epoch && this.#twins.length > 0) return;
     this.#epoch = epoch;
-    this.#twins = [this.#make(), ...this.#twins].slice(0, 2);
+    this.#twins = [this.#make(), ...this.#twins].slice(0, TWINS_KEPT);
   }
 
   /** At any time: an object may be seen late, but never where it was not. */
