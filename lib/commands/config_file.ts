@@ -5,6 +5,7 @@
 import { HOSTING_OPTIONS, type HostingValues, optionsOf, problemOf } from "./hosting/options.ts";
 import type { Plan } from "./hosting/house.ts";
 import type { ServiceKind } from "./hosting/service_kind.ts";
+import { printable } from "../observe/printable.ts";
 import { type Options, suggestionFor, UsageError } from "./options.ts";
 import { SERVICES } from "./services.ts";
 
@@ -24,6 +25,8 @@ const PORT_SCHEMA = { type: "integer", minimum: 0, maximum: 65_535 } as const;
 const SERVICES_MAX = 64;
 /** For the editor in which the file is written. */
 const SCHEMA_KEY = "$schema";
+/** Of a key that is not known, so much is told. */
+const KEY_CHARACTERS_MAX = 60;
 
 /** Reads a config file. Says all that is wrong with it, not only the first. */
 export function readConfig(text: string): ReadConfig {
@@ -136,7 +139,9 @@ function readService(value: unknown, path: string, problems: string[]): Plan | u
     const names = [...SERVICES.keys()];
     for (const key of service === undefined ? Object.keys(others) : []) {
       const meant = suggestionFor(key, ["service"]);
-      if (meant !== "") problems.push(`${path}.${key} is not known${meant}`);
+      if (meant !== "") {
+        problems.push(`${path}.${printable(key, KEY_CHARACTERS_MAX)} is not known${meant}`);
+      }
     }
     const near = typeof service === "string" ? suggestionFor(service, names) : "";
     const shown = JSON.stringify(service) ?? "nothing";
@@ -163,7 +168,7 @@ function readOptions(
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(options, key) || key === SCHEMA_KEY && path === "") continue;
     const near = suggestionFor(key, [...Object.keys(options), ...otherKeys]);
-    problems.push(`${path}${key} is not known${near}`);
+    problems.push(`${path}${printable(key, KEY_CHARACTERS_MAX)} is not known${near}`);
   }
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(options)) {

@@ -55,6 +55,8 @@ export class TcpConnection implements Peer, PeerTraffic {
   #isOpen = true;
   #wasSentTo = false;
   #isBroken = false;
+  /** It is gone, and nobody waits for what is still to be read of it. */
+  #isAbandoned = false;
   #isCut = false;
 
   /** Takes over a connection that was opened. */
@@ -91,7 +93,9 @@ export class TcpConnection implements Peer, PeerTraffic {
 
   /** Whether it reads what the engine is to be told. */
   setReading(isReading: boolean): void {
-    if (this.#isOpen) this.#gate.set(isReading);
+    if (!this.#isOpen) return;
+    this.#gate.set(isReading);
+    this.#abandonIfGone();
   }
 
   /** The engine is not told any more of what it reads; it reads on, to notice the end. */
@@ -125,6 +129,7 @@ export class TcpConnection implements Peer, PeerTraffic {
     try {
       for (;;) {
         while (!this.#gate.isOpen) await this.#gate.opened;
+        if (this.#isAbandoned) return "reset";
         const length = await this.#conn.read(buffer);
         if (length === null) return "closed";
         this.heardAt = performance.now();
@@ -163,6 +168,13 @@ export class TcpConnection implements Peer, PeerTraffic {
     if (this.#isCut) return;
     this.#isCut = true;
     this.#conn.close();
+  }
+
+  /** Whoever is not read would never be noticed to be gone. */
+  #abandonIfGone(): void {
+    if (!this.#isBroken || this.#gate.isOpen) return;
+    this.#isAbandoned = true;
+    this.#gate.set(true);
   }
 
   /** One piece; or many in one, when so many wait that the other end will find them together anyway. */
@@ -205,6 +217,7 @@ export class TcpConnection implements Peer, PeerTraffic {
     } catch {
       // Gone; but what it said before is still to be read, and then reading tells.
       this.#isBroken = true;
+      this.#abandonIfGone();
       this.#unsentBytes = 0;
       this.#traffic.failed += pieces + this.#queue.length;
       while (this.#queue.shift());

@@ -7,6 +7,12 @@ import type { PeerTraffic } from "./traffic.ts";
 
 /** Accepts in a row that found the connection gone already; with more of them it does not spin. */
 const GONE_WITHOUT_PAUSE = 4_096;
+/**
+ * After so many connections there is a rest: two thousand a second are enough, and who opens more must not keep
+ * those who are in from being heard.
+ */
+const ACCEPTS_IN_A_ROW = 16;
+const ACCEPTS_REST_MS = 8;
 /** After an accept that failed for want of descriptors, or why ever. */
 const ACCEPT_PAUSE_MS = 100;
 /** How long a connection that ends may take to send what is queued and to be told so by the other end. */
@@ -207,6 +213,7 @@ export class TcpHost<Event> {
 
   async #acceptFrom(listener: Deno.TcpListener): Promise<void> {
     let goneInARow = 0;
+    let inARow = 0;
     while (!this.#isClosing) {
       try {
         while (!this.#gate.isOpen) await this.#gate.opened;
@@ -214,12 +221,13 @@ export class TcpHost<Event> {
         goneInARow = 0;
         this.#counters.accepted++;
         this.adopt(conn);
+        if (++inARow % ACCEPTS_IN_A_ROW === 0) await pause(ACCEPTS_REST_MS);
       } catch (error) {
         if (this.#isClosing) return;
         this.#counters.acceptErrors++;
         if (isOneGone(error) && ++goneInARow <= GONE_WITHOUT_PAUSE) continue;
         this.#driver.guard(() => this.#onAcceptFailure(error));
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+        await pause(ACCEPT_PAUSE_MS);
       }
     }
   }
@@ -272,4 +280,8 @@ function isOneGone(error: unknown): boolean {
     error instanceof Deno.errors.ConnectionReset ||
     // On Windows the network name was deleted; Linux calls an error of its network so.
     error instanceof Error && /\(os error 64\)/.test(error.message);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

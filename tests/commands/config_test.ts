@@ -80,6 +80,8 @@ const WRONG: [content: unknown, problems: string[]][] = [
     'services[0].port must be a whole number from 0 to 65535, not "55555"',
   ]],
   [sync({ port: null }), ["services[0].port must be a whole number from 0 to 65535, not null"]],
+  // Found by the fuzzer: a key that breaks its line.
+  [sync({ "q\nq\r": 1 }), ["services[0].q\\x0aq\\x0d is not known"]],
   [sync({ maxclients: 1 }), ["services[0].maxclients is not known: did you mean maxClients?"]],
   [sync({ "max-clients": 1 }), ["services[0].max-clients is not known: did you mean maxClients?"]],
   [sync({ prot: 1 }), ["services[0].prot is not known: did you mean port?"]],

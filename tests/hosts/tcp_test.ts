@@ -654,6 +654,36 @@ Deno.test("TcpHost.close() sends what is queued on many connections", async () =
   assertEquals(texts.filter((text) => text === "bye").length, callers.length);
 });
 
+Deno.test("TcpHost notices that a connection is gone also when it is not read", async () => {
+  await using rig = await setUpTcp();
+  rig.engine.onOpened = (peer, out) => {
+    out.setReading(peer, false);
+    out.send(peer, bytes("never read, so the system resets the connection"));
+  };
+  const caller = await Caller.call(rig.port);
+  await caller.send(bytes("nor is this"));
+  await until("what is sent", () => rig.host.counters.sent === 1);
+  caller.close();
+  await until("its end", () => {
+    rig.host.act((_, out) => out.send(rig.engine.peers[0]!, bytes("x")));
+    return rig.engine.calls.length > 1;
+  });
+  assertEquals(rig.engine.calls, ["opened", "reset"]);
+});
+
+Deno.test("TcpHost rests after sixteen connections: a flood of them keeps nobody from being heard", async () => {
+  const listener = new FakeListener();
+  await using rig = await setUpTcp(listener.asListener());
+  const openedAt: number[] = [];
+  rig.engine.onOpened = () => openedAt.push(performance.now());
+  for (let count = 0; count < 40; count++) listener.arrive(new FakeConn().asConn());
+  await until("all of them", () => openedAt.length === 40);
+  for (const first of [16, 32]) {
+    const restMs = openedAt[first]! - openedAt[first - 1]!;
+    assert(restMs > 7, `${restMs} ms before number ${first}`);
+  }
+});
+
 Deno.test("TcpHost does not end when it can take no connection for a while", async () => {
   const listener = new FakeListener();
   await using rig = await setUpTcp(listener.asListener());

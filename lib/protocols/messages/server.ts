@@ -256,8 +256,11 @@ class MessageServerState implements MessageServerEngine {
   ended(peer: Peer, end: StreamEnd, now: number, out: MessageOutbox): void {
     const entry = this.#entries.get(peer);
     if (!entry) return;
-    entry.isPaused = true; // It is not asked to wait for what is its last.
-    this.#hear(peer, entry, now, out, (connection, heard) => connection.finish(out, heard));
+    // Who said so much that it has to wait, and is gone without a word, is not heard out.
+    if (!entry.isPaused || end === "closed") {
+      entry.isPaused = true; // It is not asked to wait for what is its last.
+      this.#hear(peer, entry, now, out, (connection, heard) => connection.finish(out, heard));
+    }
     this.#forget(peer, entry.isLeaving ? "dropped" : end);
     this.#sayFarewells(out);
   }

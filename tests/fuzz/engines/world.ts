@@ -301,7 +301,7 @@ class WorldFuzzer extends DatagramFuzzer<WorldServerEvent> {
   #checkMirrors(): void {
     this.#isAtRest = true;
     if (this.#options.tickRateHz === 0) this.engine.tick(this.now, this);
-    this.#follow(this.now + (this.#options.bytesPerSecond === 1_200 ? 60_000 : 12_000));
+    this.#follow(this.now + (this.#options.bytesPerSecond === 1_200 ? 180_000 : 12_000));
     for (const { client, hasJoined } of this.#known) {
       if (!client?.isSynced || !hasJoined) continue;
       checkMirror(client, this.#world);
