@@ -85,6 +85,7 @@ export class Server implements Host, AsyncDisposable {
     const child = this.#child = new Deno.Command(program!, {
       args: [
         ...first,
+        ...["--v8-flags=--expose-gc", "--preload", "tests/soak/collect.ts"],
         "--allow-read",
         "--allow-write",
         "main.ts",

@@ -11,7 +11,10 @@ export type EventClientEvent =
   | { kind: "connected"; number: number }
   /** The server was not heard for too long; it is asked again to let us in. */
   | { kind: "disconnected" }
-  /** An event from the server. A reliable one comes once, however often it was sent. */
+  /**
+   * An event from the server. A reliable one comes once, however often it was sent; under another number what
+   * was said to the one before may come once more.
+   */
   | { kind: "event"; name: string; payload: Payload }
   /** A datagram had no effect. */
   | { kind: "refused"; peer: Peer; reason: FormatRefusal | "stranger" };
