@@ -12,6 +12,7 @@ const OUTPUT = new URL("dist/api/", ROOT);
 await Deno.remove(OUTPUT, { recursive: true }).catch((error) => {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 });
+await Deno.mkdir(new URL("dist/", ROOT), { recursive: true });
 const { success, stderr } = await new Deno.Command(Deno.execPath(), {
   args: ["doc", "--html", "--name=netsync", "--output=dist/api", "lib/mod.ts"],
   cwd: ROOT,
