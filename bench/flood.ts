@@ -73,7 +73,8 @@ function inDeno(service: string, kind: string, port: number): string[] {
 }
 
 function hexOf({ shapes }: Flood): string {
-  return shapes.map((shape) => `${shape.toHex()}\n`).join("");
+  const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
+  return shapes.map((shape) => Array.from(shape, hex).join("") + "\n").join("");
 }
 
 async function flood(words: readonly string[], shapes: string): Promise<Figures> {
